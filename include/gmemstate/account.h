@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file account.h
+ * @brief The ledger: what conversions cost.
+ *
+ * Gauges say how things are; events count what happened since the space was
+ * made. The library counts what it does, backends charge what they spend
+ * (gms_charge_add()), the embedder adds what only it sees (gms_acct_charge()).
+ */
+#ifndef GMEMSTATE_ACCOUNT_H
+#define GMEMSTATE_ACCOUNT_H
+
+#include <gmemstate/space.h>
+#include <gmemstate/types.h>
+
+GMS_BEGIN_DECLS
+
+/** @brief What can be counted. Grows at the end only. */
+enum gms_acct_kind {
+	GMS_ACCT_CONVERTS = 0,	   /**< Conversion calls with valid arguments. */
+	GMS_ACCT_COMMITS,	   /**< Those that changed at least one page. */
+	GMS_ACCT_BLOCKED,	   /**< Those refused with -EAGAIN or -EBUSY. */
+	GMS_ACCT_ROLLBACKS,	   /**< Those undone because a backend failed. */
+	GMS_ACCT_UNDO_FAILURES,	   /**< Undo operations that a backend failed too. */
+	GMS_ACCT_PAGES_TO_SHARED,  /**< Pages turned shared. */
+	GMS_ACCT_PAGES_TO_PRIVATE, /**< Pages turned private. */
+	GMS_ACCT_PAGES_CHANGED,	   /**< Pages whose state changed in any way. */
+	GMS_ACCT_PAGES_UNCHANGED,  /**< Pages asked for that were as wanted already. */
+	GMS_ACCT_HOST_RUNS,	   /**< Runs given to backends. */
+	GMS_ACCT_BACKEND_CALLS,	   /**< map_host and unmap_host calls. */
+	GMS_ACCT_BACKEND_FLUSHES,  /**< flush calls. */
+	GMS_ACCT_SPLITS_1G,	   /**< Folios of 1G cut to 2M. */
+	GMS_ACCT_SPLITS_2M,	   /**< Folios of 2M cut to 4K. */
+	GMS_ACCT_MERGES_2M,	   /**< Folios of 2M made of 4K. */
+	GMS_ACCT_MERGES_1G,	   /**< Folios of 1G made of 2M. */
+	GMS_ACCT_PINS,		   /**< gms_pin() calls that succeeded. */
+	GMS_ACCT_UNPINS,	   /**< gms_unpin() calls that succeeded. */
+	GMS_ACCT_PINS_REFUSED,	   /**< gms_pin() calls refused for a page's state. */
+
+	GMS_ACCT_GUEST_EXITS,	   /**< Exits from the guest to the host kernel. */
+	GMS_ACCT_HYPERCALLS,	   /**< Hypercalls of the guest. */
+	GMS_ACCT_USER_EXITS,	   /**< Exits that went on to the VMM. */
+	GMS_ACCT_SYS_MADVISE,	   /**< madvise(2) calls. */
+	GMS_ACCT_SYS_PROCESS_MADVISE, /**< process_madvise(2) calls. */
+	GMS_ACCT_SYS_MPROTECT,	   /**< mprotect(2) calls. */
+	GMS_ACCT_SYS_FALLOCATE,	   /**< fallocate(2) calls. */
+	GMS_ACCT_SYS_IOCTL,	   /**< ioctl(2) calls. */
+	GMS_ACCT_SYS_READ,	   /**< read(2) and its kin. */
+	GMS_ACCT_SYS_WRITE,	   /**< write(2) and its kin. */
+	GMS_ACCT_SYS_OTHER,	   /**< Other system calls. */
+	GMS_ACCT_FLUSH_STAGE2,	   /**< Calls that flushed guest translations. */
+	GMS_ACCT_FLUSH_PROCESS,	   /**< Calls that flushed the VMM's translations. */
+	GMS_ACCT_FLUSH_KERNEL,	   /**< Calls that flushed kernel ranges. */
+	GMS_ACCT_FLUSH_IOTLB,	   /**< Calls that flushed IOMMU translations. */
+	GMS_ACCT_PTES_4K,	   /**< Page-table entries of 4K written. */
+	GMS_ACCT_PTES_2M,	   /**< Page-table entries of 2M written. */
+	GMS_ACCT_PTES_1G,	   /**< Page-table entries of 1G written. */
+	GMS_ACCT_PAGES_ZEROED,	   /**< Pages cleared. */
+	GMS_ACCT_BYTES_COPIED,	   /**< Bytes bounced: copied only because of visibility. */
+	GMS_ACCT_BYTES_DIRECT,	   /**< Bytes moved without a copy, straight to the page. */
+	GMS_ACCT_REFAULTS,	   /**< Faults expected because mappings were dropped. */
+	GMS_ACCT_REQUESTS,	   /**< I/O requests served. */
+	GMS_ACCT_KINDS		   /**< Number of kinds of this version. */
+};
+
+/** @brief One kind's total. */
+struct gms_acct_event {
+	uint64_t count;	/**< How many. */
+	uint64_t ns;	/**< Time charged with them. */
+};
+
+/** @brief The ledger. Clear with GMS_INIT() first. */
+struct gms_acct {
+	size_t	 size;			/**< Bytes of this struct the caller knows. */
+	uint64_t regions;		/**< Regions. */
+	uint64_t pages;			/**< Pages of all regions. */
+	uint64_t shared_pages;		/**< Those that are shared. */
+	uint64_t shared_pages_max;	/**< Most that were shared at once. */
+	uint64_t shared_page_ns;	/**< Page-time shared so far; 0 without a clock. */
+	uint64_t folios_4k;		/**< Folios of order 0. */
+	uint64_t folios_2m;		/**< Folios of order 9. */
+	uint64_t folios_1g;		/**< Folios of order 18. */
+	uint64_t pins;			/**< Live pins. */
+	uint64_t pinned_pages;		/**< Sum of their lengths. */
+	uint64_t metadata_bytes;	/**< Memory the space has from its allocator. */
+	uint64_t metadata_bytes_max;	/**< Most it ever had. */
+	struct gms_acct_event event[GMS_ACCT_KINDS]; /**< By enum gms_acct_kind. */
+};
+
+/**
+ * @brief Read the ledger.
+ *
+ * Each number is exact; beside a writer they may be of different moments.
+ *
+ * @param space The space.
+ * @param acct  Where it goes. Cleared with GMS_INIT() before.
+ * @retval 0       Filled in.
+ * @retval -EINVAL NULL, or a size smaller than its own member.
+ * @retval -E2BIG  @p acct is longer than this library knows and not zero there.
+ * @par Threads
+ * R; async-signal-safe.
+ * @par Cost
+ * A load a number.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_acct_read(const struct gms_space *space, struct gms_acct *acct);
+
+/**
+ * @brief Add what only the embedder sees.
+ *
+ * @param space The space.
+ * @param tag   Who caused it.
+ * @param kind  A kind from #GMS_ACCT_GUEST_EXITS on; the library counts the others itself.
+ * @param count How many; 0 adds time only.
+ * @param ns    Time spent on them; 0 if not known.
+ * @retval 0       Added.
+ * @retval -EINVAL NULL @p space; a kind that cannot be charged.
+ * @par Threads
+ * W, but takes no lock; async-signal-safe.
+ * @par Cost
+ * Two atomic additions.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_acct_charge(struct gms_space *space, gms_tag tag, uint32_t kind, uint64_t count, uint64_t ns);
+
+/**
+ * @brief The name of a kind, as reports print it: "pages_to_shared".
+ *
+ * @param kind An enum gms_acct_kind value.
+ * @return A constant string, or NULL for an unknown kind.
+ * @par Threads
+ * Pure; async-signal-safe.
+ * @par Cost
+ * A table look-up.
+ * @since 0.1
+ */
+GMS_API const char *gms_acct_name(uint32_t kind);
+
+GMS_END_DECLS
+#endif

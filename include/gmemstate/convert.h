@@ -1,0 +1,152 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file convert.h
+ * @brief Change what pages are: all or nothing.
+ */
+#ifndef GMEMSTATE_CONVERT_H
+#define GMEMSTATE_CONVERT_H
+
+#include <gmemstate/space.h>
+#include <gmemstate/types.h>
+
+GMS_BEGIN_DECLS
+
+/** @brief Attributes to set and to clear on a range. */
+struct gms_change {
+	struct gms_range range;	/**< The pages. */
+	gms_state	 set;	/**< Attributes to set. */
+	gms_state	 clear;	/**< Attributes to clear; none may be in set too. */
+};
+
+/** Take no memory from the allocator, only what gms_space_reserve() set aside. */
+#define GMS_CONVERT_NO_ALLOC	(UINT32_C(1) << 0)
+
+/** @brief How a batch fails. */
+enum gms_convert_mode {
+	GMS_CONVERT_ATOMIC = 0	/**< Everything, or nothing at all. */
+};
+
+/** @brief Options of gms_convert(). Clear with GMS_INIT() first. */
+struct gms_convert_opts {
+	size_t	 size;	/**< Bytes of this struct the caller knows. */
+	uint32_t flags;	/**< GMS_CONVERT_* bits. */
+	uint32_t mode;	/**< enum gms_convert_mode. */
+	gms_tag	 tag;	/**< Who asks, for the ledger. */
+};
+
+/** @brief What a conversion did, or what stopped it. Clear with GMS_INIT(). */
+struct gms_convert_result {
+	size_t	 size;			/**< Bytes of this struct the caller knows. */
+	uint64_t changed_pages;		/**< Pages whose state changed. */
+	uint64_t unchanged_pages;	/**< Pages that were as wanted already. */
+	uint64_t host_runs;		/**< Runs given to backends, after coalescing. */
+	uint64_t splits;		/**< Folios cut. */
+	uint64_t merges;		/**< Folios grown together. */
+	uint64_t flushes;		/**< TLB-flushing calls the backends charged. */
+	gms_gfn	 error_gfn;		/**< On an error that names a page: the lowest one. */
+	uint32_t error_reason;		/**< On error: enum gms_reason. */
+	uint32_t reserved;		/**< 0. */
+};
+
+/**
+ * @brief Share a range with the host: every page of it becomes SHARED.
+ *
+ * @param space  The space.
+ * @param range  Pages; may span regions, not holes.
+ * @param result NULL, or filled in on success, and on errors that name a page.
+ * @retval 0       Every page is shared; the backend has mapped those that were not.
+ * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
+ * @retval -E2BIG  @p result is longer than this library knows and not zero there.
+ * @retval -ENOENT A page is a hole; see error_gfn.
+ * @retval -ENOMEM Out of memory.
+ * @retval other   What the backend returned.
+ * @par On error
+ * Nothing changed, but memory that was had stays set aside. A backend that
+ * failed has been told to undo.
+ * @par Threads
+ * W: serialised with other W calls that touch the same GiB. Blocks as long as
+ * the backend does. Not async-signal-safe.
+ * @par Cost
+ * O(log regions + blocks touched); no allocation once reserved.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_result *result);
+
+/**
+ * @brief Take a range back from the host: every page of it becomes private.
+ *
+ * @param space  The space.
+ * @param range  Pages; may span regions, not holes.
+ * @param result NULL, or filled in on success, and on errors that name a page.
+ * @retval 0       Every page is private; the backend has unmapped those that were not.
+ * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
+ * @retval -E2BIG  @p result is longer than this library knows and not zero there.
+ * @retval -ENOENT A page is a hole; see error_gfn.
+ * @retval -EAGAIN A shared page is pinned; see error_gfn. Try again after unpin.
+ * @retval -EBUSY  A shared page is frozen; see error_gfn.
+ * @retval -ENOMEM Out of memory.
+ * @retval other   What the backend returned.
+ * @par On error
+ * Nothing changed, but memory that was had stays set aside. A backend that
+ * failed has been told to undo.
+ * @par Threads
+ * W: serialised with other W calls that touch the same GiB. Blocks as long as
+ * the backend does. Not async-signal-safe.
+ * @par Cost
+ * O(log regions + log pins + blocks touched); no allocation once reserved.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_result *result);
+
+/**
+ * @brief Carry out a batch of changes, all of them or none.
+ *
+ * The batch is normalised first: where changes overlap, the later one wins for
+ * every attribute it names; pages that are as wanted already are dropped;
+ * neighbours are joined. What counts is the state before and after the whole
+ * batch: sharing and unsharing a page in one batch does nothing.
+ *
+ * What the bits bring along. Clearing SHARED clears HOST_MAPPED; setting it
+ * clears ACCEPTED. Clearing POPULATED (a discard) clears ACCEPTED,
+ * HOST_MAPPED and DIRTY and keeps SHARED. POISON is cleared only together with
+ * POPULATED. Where the profile ties DIRECT_MAP to SHARED, it follows.
+ *
+ * @param space    The space.
+ * @param changes  @p nchanges changes, in any order; NULL is fine for none. Read
+ *                during the call, not kept.
+ * @param nchanges 0 succeeds and changes nothing.
+ * @param opts     NULL for defaults.
+ * @param result   NULL, or filled in on success, and on errors that name a page.
+ * @retval 0       Every page is as the batch says.
+ * @retval -EINVAL NULL; empty or wrapping range; unknown bit, flag or mode; a bit in
+ *                 both set and clear; a struct shorter than its own size member.
+ * @retval -E2BIG  A nonzero member this library does not know; too many changes to count.
+ * @retval -ENOENT A page is a hole; see error_gfn.
+ * @retval -EOPNOTSUPP The profile does not know an attribute that is changed.
+ * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
+ *                 missing or leave the direct map; error_gfn is the lowest.
+ * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
+ * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
+ * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
+ * @retval -ENOMEM Out of memory, or not enough set aside with #GMS_CONVERT_NO_ALLOC.
+ * @retval other   What the backend returned.
+ * @par On error
+ * Nothing changed, but memory that was had stays set aside. Where several pages
+ * were refused, the error is that of the lowest. A backend that failed has been
+ * told to undo.
+ * @par Threads
+ * W: serialised with other W calls that touch the same GiB. Blocks as long as
+ * the backend does. Not async-signal-safe.
+ * @par Cost
+ * O(n log n + n log regions + blocks touched) for n changes. All memory is had
+ * before the first change.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
+	    const struct gms_convert_opts *opts, struct gms_convert_result *result);
+
+GMS_END_DECLS
+#endif

@@ -1,0 +1,14 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file gmemstate-linux.h
+ * @brief The whole Linux library in one include.
+ */
+#ifndef GMEMSTATE_GMEMSTATE_LINUX_H
+#define GMEMSTATE_GMEMSTATE_LINUX_H
+
+#include <gmemstate/gmemstate.h>
+#include <gmemstate/linux/backing.h>
+#include <gmemstate/linux/kvm.h>
+#include <gmemstate/linux/probe.h>
+
+#endif

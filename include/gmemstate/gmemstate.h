@@ -1,0 +1,20 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/**
+ * @file gmemstate.h
+ * @brief The whole core in one include.
+ */
+#ifndef GMEMSTATE_GMEMSTATE_H
+#define GMEMSTATE_GMEMSTATE_H
+
+#include <gmemstate/account.h>
+#include <gmemstate/backend.h>
+#include <gmemstate/check.h>
+#include <gmemstate/convert.h>
+#include <gmemstate/folio.h>
+#include <gmemstate/pin.h>
+#include <gmemstate/space.h>
+#include <gmemstate/state.h>
+#include <gmemstate/types.h>
+#include <gmemstate/version.h>
+
+#endif

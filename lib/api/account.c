@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * account.c - the calls of account.h.
+ */
+#include <errno.h>
+
+#include <gmemstate/account.h>
+
+#include "base/sized.h"
+#include "engine/space.h"
+
+int gms_acct_read(const struct gms_space *space, struct gms_acct *acct)
+{
+	const struct gms__ledger *ledger;
+	struct gms_acct ours;
+	int err;
+
+	if (!space)
+		return -EINVAL;
+	err = gms__sized_check(acct, sizeof(*acct));
+	if (err)
+		return err;
+	ledger = &space->ledger;
+	GMS_INIT(&ours);
+	ours.regions = gms__load(&ledger->regions);
+	ours.pages = gms__load(&ledger->pages);
+	ours.shared_pages = gms__load(&ledger->shared_pages);
+	ours.shared_pages_max = gms__load(&ledger->shared_pages_max);
+	ours.shared_page_ns = gms__ledger_exposure(ledger);
+	ours.folios_4k = gms__load(&ledger->folios_4k);
+	ours.folios_2m = gms__load(&ledger->folios_2m);
+	ours.folios_1g = gms__load(&ledger->folios_1g);
+	ours.pins = gms__load(&ledger->pins);
+	ours.pinned_pages = gms__load(&ledger->pinned_pages);
+	ours.metadata_bytes = gms__load(&space->map.mem.bytes);
+	ours.metadata_bytes_max = gms__load(&space->map.mem.bytes_max);
+	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
+		ours.event[kind].count = gms__load(&ledger->event[kind].count);
+		ours.event[kind].ns = gms__load(&ledger->event[kind].ns);
+	}
+	gms__sized_out(acct, &ours, sizeof(ours));
+	return 0;
+}
+
+int gms_acct_charge(struct gms_space *space, gms_tag tag, uint32_t kind, uint64_t count,
+		    uint64_t ns)
+{
+	(void)tag;	/* totals of a space only, so far */
+	if (!space || !gms__ledger_may_charge(kind))
+		return -EINVAL;
+	gms__add(&space->ledger.event[kind].count, count);
+	gms__add(&space->ledger.event[kind].ns, ns);
+	return 0;
+}

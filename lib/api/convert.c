@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * convert.c - the calls of convert.h.
+ */
+#include <errno.h>
+
+#include <gmemstate/convert.h>
+
+#include "base/sized.h"
+#include "engine/plan.h"
+
+static int check_change(const struct gms_space *space, const struct gms_change *change)
+{
+	const gms_state bits = change->set | change->clear;
+
+	if (!gms__range_ok(change->range) || (bits & ~GMS_STATE_ALL) ||
+	    (change->set & change->clear))
+		return -EINVAL;
+	return gms__profile_may_change(space->profile, bits) ? 0 : -EOPNOTSUPP;
+}
+
+static uint64_t flushes(const struct gms_charge *charge)
+{
+	return charge->count[GMS_ACCT_FLUSH_STAGE2] + charge->count[GMS_ACCT_FLUSH_PROCESS] +
+	       charge->count[GMS_ACCT_FLUSH_KERNEL] + charge->count[GMS_ACCT_FLUSH_IOTLB];
+}
+
+static void report(const struct gms__plan *plan, int err, struct gms_convert_result *result)
+{
+	struct gms_convert_result ours;
+
+	GMS_INIT(&ours);
+	if (err) {
+		ours.error_gfn = plan->error_gfn;
+		ours.error_reason = plan->error_reason;
+	} else {
+		ours.changed_pages = plan->changed_pages;
+		ours.unchanged_pages = plan->unchanged_pages;
+		ours.host_runs = plan->runs[0].n + plan->runs[1].n;
+		ours.splits = plan->cuts.n;
+		ours.merges = plan->merges;
+		ours.flushes = flushes(&plan->charge);
+	}
+	gms__sized_out(result, &ours, sizeof(ours));
+}
+
+static int convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
+		   bool may_alloc, struct gms_convert_result *result)
+{
+	struct gms__plan plan;
+	int err = gms__plan_make(&plan, space, changes, nchanges, may_alloc);
+
+	if (!err && plan.changed_pages)
+		err = gms__plan_commit(&plan);
+	plan.charge.count[GMS_ACCT_CONVERTS] = 1;
+	if (!err)
+		plan.charge.count[GMS_ACCT_PAGES_UNCHANGED] = plan.unchanged_pages;
+	else if (plan.error_reason == GMS_REASON_PINNED || plan.error_reason == GMS_REASON_FROZEN)
+		plan.charge.count[GMS_ACCT_BLOCKED] = 1;
+	gms__ledger_charge(&space->ledger, &plan.charge);
+	if (result)
+		report(&plan, err, result);
+	gms__plan_drop(&plan);
+	return err;
+}
+
+int gms_convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
+		const struct gms_convert_opts *theirs, struct gms_convert_result *result)
+{
+	struct gms_convert_opts opts;
+	int err = 0;
+
+	if (!space || (nchanges && !changes))
+		return -EINVAL;
+	GMS_INIT(&opts);
+	if (theirs)
+		err = gms__sized_in(&opts, sizeof(opts), theirs);
+	if (!err && result)
+		err = gms__sized_check(result, sizeof(*result));
+	if (err)
+		return err;
+	if ((opts.flags & ~GMS_CONVERT_NO_ALLOC) || opts.mode != GMS_CONVERT_ATOMIC)
+		return -EINVAL;
+	if (nchanges > SIZE_MAX / 4 / sizeof(struct gms__segment))
+		return -E2BIG;
+	for (size_t i = 0; i < nchanges; i++) {
+		err = check_change(space, &changes[i]);
+		if (err)
+			return err;
+	}
+	if (!nchanges) {
+		gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
+		if (result)
+			gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
+		return 0;
+	}
+	return convert(space, changes, nchanges, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);
+}
+
+int gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_result *result)
+{
+	const struct gms_change change = { range, GMS_STATE_SHARED, 0 };
+
+	return gms_convert(space, &change, 1, NULL, result);
+}
+
+int gms_unshare(struct gms_space *space, struct gms_range range,
+		struct gms_convert_result *result)
+{
+	const struct gms_change change = { range, 0, GMS_STATE_SHARED };
+
+	return gms_convert(space, &change, 1, NULL, result);
+}

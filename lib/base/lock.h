@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * lock.h - mutexes with a rank, so that the lock order is data.
+ *
+ * A thread takes locks in ascending (rank, index); a build with --enable-debug
+ * traps at the first that is not. Nothing that a lock-free reader does comes
+ * near here.
+ */
+#ifndef GMS_BASE_LOCK_H
+#define GMS_BASE_LOCK_H
+
+#include <pthread.h>
+#include <stdint.h>
+
+enum gms__rank {
+	GMS__RANK_STRIPE = 1,	/* state of the GiB blocks of one stripe; index = stripe */
+	GMS__RANK_CLAIMS,	/* the tree of pins */
+	GMS__RANK_PALETTE,	/* the states in use */
+	GMS__RANK_POOL,		/* free lists */
+	GMS__RANK_LEDGER,	/* exposure */
+};
+
+struct gms__lock {
+	pthread_mutex_t	mutex;
+	uint32_t	rank;
+	uint32_t	index;
+};
+
+int  gms__lock_init(struct gms__lock *lock, enum gms__rank rank, uint32_t index);
+void gms__lock_fini(struct gms__lock *lock);
+void gms__lock(struct gms__lock *lock);
+void gms__unlock(struct gms__lock *lock);
+
+#endif

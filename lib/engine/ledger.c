@@ -1,0 +1,155 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * ledger.c - what happened, and how things are; see ledger.h.
+ */
+#include "engine/ledger.h"
+
+#include <string.h>
+
+#include "base/atomic.h"
+
+int gms__ledger_init(struct gms__ledger *ledger, uint64_t (*now_ns)(void *ctx), void *ctx)
+{
+	memset(ledger, 0, sizeof(*ledger));
+	ledger->now_ns = now_ns;
+	ledger->ctx = ctx;
+	if (now_ns)
+		ledger->slot[0].at_ns = now_ns(ctx);
+	return gms__lock_init(&ledger->lock, GMS__RANK_LEDGER, 0);
+}
+
+void gms__ledger_fini(struct gms__ledger *ledger)
+{
+	gms__lock_fini(&ledger->lock);
+}
+
+void gms__ledger_count(struct gms__ledger *ledger, uint32_t kind, uint64_t count)
+{
+	if (count)
+		gms__add(&ledger->event[kind].count, count);
+}
+
+void gms__ledger_charge(struct gms__ledger *ledger, const struct gms_charge *charge)
+{
+	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++)
+		gms__ledger_count(ledger, kind, charge->count[kind]);
+}
+
+static void expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
+{
+	const struct gms__exposure *old;
+	struct gms__exposure *new;
+	uint64_t now, latch;
+
+	gms__lock(&ledger->lock);
+	latch = gms__load_relaxed(&ledger->latch);
+	old = &ledger->slot[latch & 1];
+	new = &ledger->slot[~latch & 1];
+	now = ledger->now_ns(ledger->ctx);
+	if (now < old->at_ns)	/* a clock that went back adds nothing */
+		now = old->at_ns;
+	gms__store(&new->page_ns, old->page_ns + old->pages * (now - old->at_ns));
+	gms__store(&new->pages, old->pages + more - fewer);
+	gms__store(&new->at_ns, now);
+	gms__store(&ledger->latch, latch + 1);
+	gms__unlock(&ledger->lock);
+}
+
+void gms__ledger_shared(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
+{
+	if (fewer)	/* first, as a commit does it: so the highest point is right */
+		gms__sub(&ledger->shared_pages, fewer);
+	if (more)
+		gms__raise(&ledger->shared_pages_max, gms__add(&ledger->shared_pages, more));
+	if (ledger->now_ns && (more || fewer))
+		expose(ledger, more, fewer);
+}
+
+void gms__ledger_folios(struct gms__ledger *ledger, unsigned order, int64_t n)
+{
+	uint64_t *count = order == GMS_ORDER_1G ? &ledger->folios_1g :
+			  order == GMS_ORDER_2M ? &ledger->folios_2m : &ledger->folios_4k;
+
+	gms__add(count, (uint64_t)n);
+}
+
+uint64_t gms__ledger_exposure(const struct gms__ledger *ledger)
+{
+	struct gms__exposure at;
+	uint64_t latch, now;
+
+	if (!ledger->now_ns)
+		return 0;
+	do {
+		const struct gms__exposure *slot;
+
+		latch = gms__load(&ledger->latch);
+		slot = &ledger->slot[latch & 1];
+		at.page_ns = gms__load(&slot->page_ns);
+		at.pages = gms__load(&slot->pages);
+		at.at_ns = gms__load(&slot->at_ns);
+	} while (gms__load_relaxed(&ledger->latch) != latch);
+	now = ledger->now_ns(ledger->ctx);
+	return now > at.at_ns ? at.page_ns + at.pages * (now - at.at_ns) : at.page_ns;
+}
+
+bool gms__ledger_may_charge(uint32_t kind)
+{
+	return kind >= GMS_ACCT_GUEST_EXITS && kind < GMS_ACCT_KINDS;
+}
+
+void gms_charge_add(struct gms_charge *charge, uint32_t kind, uint64_t count)
+{
+	if (charge && gms__ledger_may_charge(kind))
+		charge->count[kind] += count;
+}
+
+const char *gms_acct_name(uint32_t kind)
+{
+	static const char *const name[GMS_ACCT_KINDS] = {
+		[GMS_ACCT_CONVERTS] = "converts",
+		[GMS_ACCT_COMMITS] = "commits",
+		[GMS_ACCT_BLOCKED] = "blocked",
+		[GMS_ACCT_ROLLBACKS] = "rollbacks",
+		[GMS_ACCT_UNDO_FAILURES] = "undo_failures",
+		[GMS_ACCT_PAGES_TO_SHARED] = "pages_to_shared",
+		[GMS_ACCT_PAGES_TO_PRIVATE] = "pages_to_private",
+		[GMS_ACCT_PAGES_CHANGED] = "pages_changed",
+		[GMS_ACCT_PAGES_UNCHANGED] = "pages_unchanged",
+		[GMS_ACCT_HOST_RUNS] = "host_runs",
+		[GMS_ACCT_BACKEND_CALLS] = "backend_calls",
+		[GMS_ACCT_BACKEND_FLUSHES] = "backend_flushes",
+		[GMS_ACCT_SPLITS_1G] = "splits_1g",
+		[GMS_ACCT_SPLITS_2M] = "splits_2m",
+		[GMS_ACCT_MERGES_2M] = "merges_2m",
+		[GMS_ACCT_MERGES_1G] = "merges_1g",
+		[GMS_ACCT_PINS] = "pins",
+		[GMS_ACCT_UNPINS] = "unpins",
+		[GMS_ACCT_PINS_REFUSED] = "pins_refused",
+		[GMS_ACCT_GUEST_EXITS] = "guest_exits",
+		[GMS_ACCT_HYPERCALLS] = "hypercalls",
+		[GMS_ACCT_USER_EXITS] = "user_exits",
+		[GMS_ACCT_SYS_MADVISE] = "sys_madvise",
+		[GMS_ACCT_SYS_PROCESS_MADVISE] = "sys_process_madvise",
+		[GMS_ACCT_SYS_MPROTECT] = "sys_mprotect",
+		[GMS_ACCT_SYS_FALLOCATE] = "sys_fallocate",
+		[GMS_ACCT_SYS_IOCTL] = "sys_ioctl",
+		[GMS_ACCT_SYS_READ] = "sys_read",
+		[GMS_ACCT_SYS_WRITE] = "sys_write",
+		[GMS_ACCT_SYS_OTHER] = "sys_other",
+		[GMS_ACCT_FLUSH_STAGE2] = "flush_stage2",
+		[GMS_ACCT_FLUSH_PROCESS] = "flush_process",
+		[GMS_ACCT_FLUSH_KERNEL] = "flush_kernel",
+		[GMS_ACCT_FLUSH_IOTLB] = "flush_iotlb",
+		[GMS_ACCT_PTES_4K] = "ptes_4k",
+		[GMS_ACCT_PTES_2M] = "ptes_2m",
+		[GMS_ACCT_PTES_1G] = "ptes_1g",
+		[GMS_ACCT_PAGES_ZEROED] = "pages_zeroed",
+		[GMS_ACCT_BYTES_COPIED] = "bytes_copied",
+		[GMS_ACCT_BYTES_DIRECT] = "bytes_direct",
+		[GMS_ACCT_REFAULTS] = "refaults",
+		[GMS_ACCT_REQUESTS] = "requests",
+	};
+
+	return kind < GMS_ACCT_KINDS ? name[kind] : NULL;
+}

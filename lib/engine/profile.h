@@ -1,0 +1,52 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * profile.h - which system's rules a space follows, and what a change brings along.
+ */
+#ifndef GMS_ENGINE_PROFILE_H
+#define GMS_ENGINE_PROFILE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include <gmemstate/space.h>
+
+enum gms__direct_map {
+	GMS__DIRECT_MAP_AS_TOLD,	/* an attribute like any other */
+	GMS__DIRECT_MAP_ALWAYS,
+	GMS__DIRECT_MAP_SHARED,		/* follows SHARED */
+	GMS__DIRECT_MAP_NEVER,
+};
+
+struct gms__profile {
+	gms_state	     known;	/* attributes that exist */
+	enum gms__direct_map direct_map;
+};
+
+/* NULL for a number that is no profile. */
+const struct gms__profile *gms__profile_get(uint32_t profile);
+
+/* May a change name these attributes? */
+bool gms__profile_may_change(const struct gms__profile *p, gms_state bits);
+
+/* The state a region begins with: DIRECT_MAP as the profile has it. */
+gms_state gms__profile_first(const struct gms__profile *p, gms_state state);
+
+/* Add to a net change what it brings along. */
+void gms__profile_complete(const struct gms__profile *p, gms_state *set, gms_state *clear);
+
+/*
+ * May a page go from old to new? 0, or the error and the reason. Pins are the
+ * caller's to look at: gms__rule_blocked_by_pins() says whether it must.
+ */
+int  gms__rule_check(gms_state old, gms_state new, uint32_t *reason);
+bool gms__rule_blocked_by_pins(gms_state old, gms_state new);
+
+/* May a region begin so? 0 or -EINVAL. */
+int  gms__rule_first(gms_state state);
+
+/* Why a page in this state may not be pinned; GMS_REASON_NONE: it may. */
+uint32_t gms__rule_gup(gms_state state, uint32_t pin_flags);
+/* The attributes that answer depends on. */
+gms_state gms__rule_gup_mask(uint32_t pin_flags);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * space.c - a space's life and its regions.
+ *
+ * Locking: regions come and go with all stripes held, so whoever holds one
+ * stripe sees a table that stands still.
+ */
+#include "engine/space.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/debug.h"
+
+#define SCRATCH_PER_SLAB	1
+/* One conversion at a time may list its segments and its runs, twice. */
+#define SCRATCH_RESERVED	4
+
+int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
+		    const struct gms_mem_ops *mem)
+{
+	int err = gms__map_init(&space->map, mem);
+
+	_Static_assert(sizeof(struct gms__scratch) % GMS__CACHE_LINE == 0, "scratch alignment");
+	if (!err)
+		err = gms__claims_init(&space->claims, &space->map.mem);
+	if (!err)
+		err = gms__ledger_init(&space->ledger, opts->now_ns, opts->ctx);
+	if (!err)
+		err = gms__pool_init(&space->scratch, &space->map.mem,
+				     sizeof(struct gms__scratch), SCRATCH_PER_SLAB);
+	if (err)
+		return err;
+	space->profile = gms__profile_get(opts->profile);
+	space->split = opts->split;
+	space->merge = opts->merge;
+	space->log = opts->log;
+	space->ctx = opts->ctx;
+	space->nbackends = 0;
+	return 0;
+}
+
+void gms__space_fini(struct gms_space *space)
+{
+	gms__pool_fini(&space->scratch);
+	gms__ledger_fini(&space->ledger);
+	gms__claims_fini(&space->claims);
+	gms__map_fini(&space->map);
+}
+
+void gms__space_log(const struct gms_space *space, uint32_t level, const char *text)
+{
+	if (space->log)
+		space->log(space->ctx, level, text);
+}
+
+int gms__space_reserve(struct gms_space *space, uint64_t nleaves)
+{
+	uint64_t ngibs = 0, check;
+	struct gms__region row;
+
+	for (uint64_t i = 0; gms__region_nth(&space->map, i, &row, &check); i++)
+		ngibs += ((row.first + row.npages - 1) >> GMS_ORDER_1G) -
+			 (row.first >> GMS_ORDER_1G) + 1;
+	if (!nleaves)
+		return 0;
+	if (gms__map_reserve(&space->map, nleaves, gms__min(ngibs, nleaves)))
+		return -ENOMEM;
+	return gms__pool_reserve(&space->scratch, SCRATCH_RESERVED);
+}
+
+static bool overlaps(const struct gms__region *row, const struct gms_region_opts *opts)
+{
+	const char *hva = opts->hva, *row_hva = row->hva;
+	const uint64_t bytes = opts->npages << GMS_PAGE_SHIFT;
+	const uint64_t row_bytes = row->npages << GMS_PAGE_SHIFT;
+
+	if (opts->first < row->first + row->npages && row->first < opts->first + opts->npages)
+		return true;
+	return hva && row_hva &&
+	       (uint64_t)(uintptr_t)hva < (uint64_t)(uintptr_t)row_hva + row_bytes &&
+	       (uint64_t)(uintptr_t)row_hva < (uint64_t)(uintptr_t)hva + bytes;
+}
+
+/* index + 1 of a backend, which may be new; 0: there is no room. */
+static uint32_t backend_index(const struct gms_space *space, const struct gms_backend *b)
+{
+	uint32_t i;
+
+	for (i = 0; i < space->nbackends; i++) {
+		const struct gms_backend *have = &space->backend[i];
+
+		if (have->ctx == b->ctx && have->unmap_host == b->unmap_host &&
+		    have->map_host == b->map_host && have->flush == b->flush)
+			return i + 1;
+	}
+	return i < GMS__MAX_BACKENDS ? i + 1 : 0;
+}
+
+static int region_add_locked(struct gms_space *space, const struct gms_region_opts *opts,
+			     const struct gms_backend *backend, uint32_t *id)
+{
+	const gms_state state = gms__profile_first(space->profile, opts->state);
+	struct gms__region row;
+	uint32_t index = 0;
+	uint64_t check;
+	int err;
+
+	for (uint64_t i = 0; gms__region_nth(&space->map, i, &row, &check); i++) {
+		if (overlaps(&row, opts))
+			return -EEXIST;
+	}
+	if (backend) {
+		index = backend_index(space, backend);
+		if (!index)
+			return -ENOSPC;
+	}
+	if (space->map.last_id == UINT32_MAX)
+		return -ENOSPC;
+
+	memset(&row, 0, sizeof(row));
+	row.first = opts->first;
+	row.npages = opts->npages;
+	row.id_order = (uint64_t)(space->map.last_id + 1) << 8 | opts->base_order;
+	row.backing_id = opts->backing_id;
+	row.backing_offset_bytes = opts->backing_offset_bytes;
+	row.hva = opts->hva;
+	row.backend = index;
+	err = gms__region_insert(&space->map, &row, state);
+	if (err)
+		return err;
+
+	if (index > space->nbackends) {
+		space->backend[index - 1] = *backend;
+		space->nbackends = index;
+	}
+	*id = ++space->map.last_id;
+	gms__add(&space->ledger.regions, 1);
+	gms__add(&space->ledger.pages, opts->npages);
+	gms__ledger_folios(&space->ledger, opts->base_order,
+			   (int64_t)(opts->npages >> opts->base_order));
+	if (state & GMS_STATE_SHARED)
+		gms__ledger_shared(&space->ledger, opts->npages, 0);
+	return 0;
+}
+
+int gms__space_region_add(struct gms_space *space, const struct gms_region_opts *opts,
+			  const struct gms_backend *backend, uint32_t *id)
+{
+	int err;
+
+	gms__map_lock(&space->map, GMS__ALL_STRIPES);
+	gms__map_change_begin(&space->map, GMS__ALL_STRIPES);
+	err = region_add_locked(space, opts, backend, id);
+	gms__map_change_end(&space->map, GMS__ALL_STRIPES);
+	gms__map_unlock(&space->map, GMS__ALL_STRIPES);
+	return err;
+}
+
+/* Take the folios of a region that goes out of the ledger. */
+static void forget_folios(struct gms_space *space, const struct gms__region *row)
+{
+	const unsigned base = gms__region_order(row);
+	const gms_gfn end = row->first + row->npages;
+	struct gms__block block;
+	gms_gfn gfn = row->first;
+
+	while (gfn < end) {
+		unsigned order = base;
+		uint64_t npages = GMS__GIB_PAGES - (gfn & (GMS__GIB_PAGES - 1));
+
+		if (order == GMS_ORDER_1G && gms__map_is_split(row, gfn, GMS_ORDER_1G))
+			order = GMS_ORDER_2M;
+		if (order != GMS_ORDER_2M || !gms__map_any_split_2m(row, gfn)) {
+			npages = gms__min(npages, end - gfn);
+			gms__ledger_folios(&space->ledger, order, -(int64_t)(npages >> order));
+			gfn += npages;
+			continue;
+		}
+		npages = gms__min(GMS__BLOCK_PAGES, end - gfn);
+		gms__map_block(&space->map, gfn, GMS_ORDER_2M, &block);
+		gms__ledger_folios(&space->ledger, block.split ? GMS_ORDER_4K : GMS_ORDER_2M,
+				   block.split ? -(int64_t)npages : -1);
+		gfn += npages;
+	}
+}
+
+static int region_remove_locked(struct gms_space *space, uint32_t id)
+{
+	struct gms__region row;
+	uint64_t check, shared;
+	gms_gfn pinned;
+
+	for (uint64_t i = 0;; i++) {
+		if (!gms__region_nth(&space->map, i, &row, &check))
+			return -ENOENT;
+		if (gms__region_id(&row) == id)
+			break;
+	}
+	if (gms__claims_first(&space->claims, row.first, row.first + row.npages, &pinned))
+		return -EAGAIN;
+
+	shared = gms__map_count_shared(&space->map, row.first, row.first + row.npages);
+	forget_folios(space, &row);
+	gms__region_delete(&space->map, id);
+	gms__sub(&space->ledger.regions, 1);
+	gms__sub(&space->ledger.pages, row.npages);
+	gms__ledger_shared(&space->ledger, 0, shared);
+	return 0;
+}
+
+int gms__space_region_remove(struct gms_space *space, uint32_t id)
+{
+	int err;
+
+	gms__map_lock(&space->map, GMS__ALL_STRIPES);
+	gms__map_change_begin(&space->map, GMS__ALL_STRIPES);
+	err = region_remove_locked(space, id);
+	gms__map_change_end(&space->map, GMS__ALL_STRIPES);
+	gms__map_unlock(&space->map, GMS__ALL_STRIPES);
+	return err;
+}

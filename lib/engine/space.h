@@ -1,0 +1,58 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * space.h - what a space is made of.
+ *
+ * Lock order (base/lock.h): stripes in ascending order, then claims, then
+ * pools, then the ledger. The backends' table changes under all stripes.
+ */
+#ifndef GMS_ENGINE_SPACE_H
+#define GMS_ENGINE_SPACE_H
+
+#include <gmemstate/space.h>
+
+#include "base/pool.h"
+#include "engine/claims.h"
+#include "engine/ledger.h"
+#include "engine/profile.h"
+#include "map/map.h"
+
+#define GMS__MAX_BACKENDS	64u
+#define GMS__SCRATCH_BYTES	16384u
+
+/* Room for the lists of one large plan. */
+struct gms__scratch {
+	struct gms__node node;
+	char pad[GMS__CACHE_LINE - sizeof(struct gms__node)];
+	char room[GMS__SCRATCH_BYTES];
+};
+
+struct gms_space {
+	struct gms__map	    map;
+	struct gms__claims  claims;
+	struct gms__ledger  ledger;
+	struct gms__pool    scratch;
+	const struct gms__profile *profile;
+	uint32_t split;
+	uint32_t merge;
+	void	 (*log)(void *ctx, uint32_t level, const char *text);
+	void	 *ctx;
+	uint32_t nbackends;
+	struct gms_backend backend[GMS__MAX_BACKENDS];
+};
+
+int  gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
+		     const struct gms_mem_ops *mem);
+void gms__space_fini(struct gms_space *space);
+int  gms__space_reserve(struct gms_space *space, uint64_t nleaves);
+void gms__space_log(const struct gms_space *space, uint32_t level, const char *text);
+int  gms__space_region_add(struct gms_space *space, const struct gms_region_opts *opts,
+			   const struct gms_backend *backend, uint32_t *id);
+int  gms__space_region_remove(struct gms_space *space, uint32_t id);
+
+/* Not empty, and its end can be said. */
+static inline bool gms__range_ok(struct gms_range range)
+{
+	return range.npages && range.npages <= UINT64_MAX - range.first;
+}
+
+#endif

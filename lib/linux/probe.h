@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * probe.h - what the parts of the probe share.
+ */
+#ifndef GMS_LINUX_PROBE_PRIV_H
+#define GMS_LINUX_PROBE_PRIV_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <gmemstate/linux/probe.h>
+
+/* A probe under way. */
+struct gms__linux_probe {
+	struct gms_host host;
+	int pipe[2];	/* to touch memory through the kernel, which answers instead of a signal */
+};
+
+/* Note that a feature is there (0) or why it is not (a negative errno). */
+void gms__linux_probe_set(struct gms__linux_probe *probe, enum gms_host_feature feature, int err);
+
+/* Can this byte be read? 0, or -EFAULT where a touch of ours would be a signal. */
+int gms__linux_probe_touch(const struct gms__linux_probe *probe, const void *mem);
+
+/* Everything that begins with /dev/kvm. */
+void gms__linux_probe_kvm(struct gms__linux_probe *probe);
+
+#endif

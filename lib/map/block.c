@@ -1,0 +1,287 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * block.c - read one block's word and leaf; see block.h.
+ *
+ * These are called by readers without a lock, so a leaf may be somebody else's
+ * by now and its contents anything: every answer stays within the block and
+ * within the palette, and the caller finds out that it was worth nothing.
+ */
+#include "map/block.h"
+
+/* ThreadSanitizer does not see vector loads as the atomic ones they stand for. */
+#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+#include <emmintrin.h>
+#define VECTOR_SSE2	1
+#endif
+
+#define PAGES		((unsigned)GMS__BLOCK_PAGES)
+
+/* How many of 16 ascending entries are not above key; at least 1, if the first is not. */
+static unsigned rank16(const uint16_t *entry, uint16_t key)
+{
+#ifdef VECTOR_SSE2
+	const __m128i keys = _mm_set1_epi16((short)key), zero = _mm_setzero_si128();
+	const __m128i lo = _mm_load_si128((const __m128i *)(const void *)entry);
+	const __m128i hi = _mm_load_si128((const __m128i *)(const void *)(entry + 8));
+	const __m128i le = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_subs_epu16(lo, keys), zero),
+					   _mm_cmpeq_epi16(_mm_subs_epu16(hi, keys), zero));
+
+	/* Ascending, so those not above are the first ones. */
+	return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(le));
+#else
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < 16; i++)
+		n += gms__load(&entry[i]) <= key;
+	return n;
+#endif
+}
+
+static unsigned list_length(uint64_t word)
+{
+	return gms__block_kind(word) == GMS__LIST16 ? 16 : 32;
+}
+
+/* The index of the entry that holds a page. */
+static unsigned list_find(const uint16_t *entry, uint64_t word, unsigned page)
+{
+	const uint16_t key = (uint16_t)(page << 7 | 127);
+	unsigned n = rank16(entry, key);
+
+	if (n == 16 && gms__block_kind(word) == GMS__LIST32)
+		n += rank16(entry + 16, key);
+	return n ? n - 1 : 0;
+}
+
+static bool plane_bit(uint64_t word, unsigned page)
+{
+	const uint64_t *plane = gms__block_leaf(word);
+
+	return gms__load(&plane[page / 64]) >> page % 64 & 1;
+}
+
+static bool runs_in(uint64_t word, unsigned page)
+{
+	const unsigned s1 = word >> 18 & 511, l1 = word >> 27 & 511;
+	const unsigned s2 = word >> 36 & 511, l2 = word >> 45 & 511;
+
+	return (page - s1 < l1) | (page - s2 < l2);
+}
+
+gms_state gms__block_get(const struct gms__palette *palette, uint64_t word, unsigned page)
+{
+	const uint16_t *wide;
+	const uint8_t *bytes;
+
+	switch (gms__block_kind(word)) {
+	case GMS__UNIFORM:
+		return gms__block_state(word);
+	case GMS__RUNS:
+		return gms__palette_state(palette, runs_in(word, page) ? gms__block_other(word) :
+									 gms__block_base(word));
+	case GMS__LIST16:
+	case GMS__LIST32:
+		wide = gms__block_leaf(word);
+		return gms__palette_state(palette,
+					  gms__load(&wide[list_find(wide, word, page)]) & 127);
+	case GMS__PLANE:
+		return gms__palette_state(palette, plane_bit(word, page) ? gms__block_other(word) :
+									   gms__block_base(word));
+	case GMS__BYTES:
+		bytes = gms__block_leaf(word);
+		return gms__palette_state(palette, gms__load(&bytes[page]));
+	case GMS__WIDE:
+	default:
+		wide = gms__block_leaf(word);
+		return gms__load(&wide[page]) & GMS_STATE_ALL;
+	}
+}
+
+static gms_state runs_piece(const struct gms__palette *palette, uint64_t word, unsigned page,
+			    gms_state mask, unsigned *first, unsigned *end)
+{
+	const unsigned s1 = word >> 18 & 511, e1 = s1 + (word >> 27 & 511);
+	const unsigned s2 = word >> 36 & 511, e2 = s2 + (word >> 45 & 511);
+	const gms_state base = gms__palette_state(palette, gms__block_base(word)) & mask;
+	const gms_state other = gms__palette_state(palette, gms__block_other(word)) & mask;
+
+	*first = 0;
+	*end = PAGES;
+	if (base == other)
+		return base;
+	if (page < s1) {
+		*end = s1;
+	} else if (page < e1) {
+		*first = s1;
+		*end = e1;
+		return other;
+	} else if (s2 == e2) {
+		*first = e1;
+	} else if (page < s2) {
+		*first = e1;
+		*end = s2;
+	} else if (page < e2) {
+		*first = s2;
+		*end = e2;
+		return other;
+	} else {
+		*first = e2;
+	}
+	return base;
+}
+
+static gms_state list_piece(const struct gms__palette *palette, uint64_t word, unsigned page,
+			    gms_state mask, unsigned *first, unsigned *end)
+{
+	const uint16_t *entry = gms__block_leaf(word);
+	const unsigned n = list_length(word), at = list_find(entry, word, page);
+	const gms_state state = gms__palette_state(palette, gms__load(&entry[at]) & 127) & mask;
+	unsigned lo = at, hi = at + 1;
+
+	while (lo && (gms__palette_state(palette, gms__load(&entry[lo - 1]) & 127) & mask) == state)
+		lo--;
+	while (hi < n && (gms__palette_state(palette, gms__load(&entry[hi]) & 127) & mask) == state)
+		hi++;
+	*first = gms__load(&entry[lo]) >> 7;
+	*end = hi < n ? gms__load(&entry[hi]) >> 7 : PAGES;
+	return state;
+}
+
+/* The first page at or after one whose bit differs from bit; PAGES: none. */
+static unsigned plane_next(const uint64_t *plane, unsigned page, uint64_t flip)
+{
+	unsigned w = page / 64;
+	uint64_t bits = (gms__load(&plane[w]) ^ flip) & ~UINT64_C(0) << page % 64;
+
+	while (!bits && ++w < PAGES / 64)
+		bits = gms__load(&plane[w]) ^ flip;
+	return bits ? w * 64 + (unsigned)__builtin_ctzll(bits) : PAGES;
+}
+
+/* The end of the last stretch before page that differs; 0: none. */
+static unsigned plane_back(const uint64_t *plane, unsigned page, uint64_t flip)
+{
+	unsigned w = page / 64;
+	uint64_t bits = (gms__load(&plane[w]) ^ flip) & ~(~UINT64_C(0) << page % 64);
+
+	while (!bits && w)
+		bits = gms__load(&plane[--w]) ^ flip;
+	return bits ? w * 64 + 64 - (unsigned)__builtin_clzll(bits) : 0;
+}
+
+static gms_state plane_piece(const struct gms__palette *palette, uint64_t word, unsigned page,
+			     gms_state mask, unsigned *first, unsigned *end)
+{
+	const gms_state base = gms__palette_state(palette, gms__block_base(word)) & mask;
+	const gms_state other = gms__palette_state(palette, gms__block_other(word)) & mask;
+	const uint64_t *plane = gms__block_leaf(word);
+	const bool bit = plane_bit(word, page);
+	const uint64_t flip = bit ? ~UINT64_C(0) : 0;
+
+	*first = 0;
+	*end = PAGES;
+	if (base != other) {
+		*first = plane_back(plane, page, flip);
+		*end = plane_next(plane, page, flip);
+	}
+	return bit ? other : base;
+}
+
+gms_state gms__block_piece(const struct gms__palette *palette, uint64_t word, unsigned page,
+			   gms_state mask, unsigned *first, unsigned *end)
+{
+	gms_state state;
+
+	switch (gms__block_kind(word)) {
+	case GMS__UNIFORM:
+		*first = 0;
+		*end = PAGES;
+		return gms__block_state(word) & mask;
+	case GMS__RUNS:
+		return runs_piece(palette, word, page, mask, first, end);
+	case GMS__LIST16:
+	case GMS__LIST32:
+		return list_piece(palette, word, page, mask, first, end);
+	case GMS__PLANE:
+		return plane_piece(palette, word, page, mask, first, end);
+	default:
+		break;
+	}
+	state = gms__block_get(palette, word, page) & mask;
+	*first = page;
+	*end = page + 1;
+	while (*first && (gms__block_get(palette, word, *first - 1) & mask) == state)
+		--*first;
+	while (*end < PAGES && (gms__block_get(palette, word, *end) & mask) == state)
+		++*end;
+	return state;
+}
+
+static unsigned overlap(unsigned s, unsigned e, unsigned first, unsigned end)
+{
+	const unsigned lo = s > first ? s : first, hi = e < end ? e : end;
+
+	return lo < hi ? hi - lo : 0;
+}
+
+static unsigned plane_count(const uint64_t *plane, unsigned first, unsigned end)
+{
+	unsigned n = 0;
+
+	for (unsigned w = first / 64; w <= (end - 1) / 64; w++) {
+		uint64_t bits = gms__load(&plane[w]);
+
+		if (w == first / 64)
+			bits &= ~UINT64_C(0) << first % 64;
+		if (w == (end - 1) / 64)
+			bits &= ~UINT64_C(0) >> (63 - (end - 1) % 64);
+		n += (unsigned)__builtin_popcountll(bits);
+	}
+	return n;
+}
+
+unsigned gms__block_shared(const struct gms__palette *palette, uint64_t word, unsigned first,
+			   unsigned end)
+{
+	const enum gms__kind kind = gms__block_kind(word);
+	unsigned base, other, n = 0;
+
+	if (kind == GMS__UNIFORM)
+		return gms__block_state(word) & GMS_STATE_SHARED ? end - first : 0;
+	if (kind == GMS__RUNS || kind == GMS__PLANE) {
+		base = gms__palette_state(palette, gms__block_base(word)) & GMS_STATE_SHARED;
+		other = gms__palette_state(palette, gms__block_other(word)) & GMS_STATE_SHARED;
+		if (base == other)
+			return base ? end - first : 0;
+		if (kind == GMS__PLANE) {
+			n = plane_count(gms__block_leaf(word), first, end);
+		} else {
+			const unsigned s1 = word >> 18 & 511, s2 = word >> 36 & 511;
+
+			n = overlap(s1, s1 + (word >> 27 & 511), first, end) +
+			    overlap(s2, s2 + (word >> 45 & 511), first, end);
+		}
+		return other ? n : end - first - n;
+	}
+	if (kind == GMS__LIST16 || kind == GMS__LIST32) {
+		const uint16_t *entry = gms__block_leaf(word);
+		const unsigned length = list_length(word);
+
+		for (unsigned i = 0; i < length; i++) {
+			const uint16_t e = gms__load(&entry[i]);
+			unsigned stop = PAGES;
+
+			if (i + 1 < length)
+				stop = gms__load(&entry[i + 1]) >> 7;
+
+			/* A repeated last entry is empty but for its last repetition. */
+			if (gms__palette_state(palette, e & 127) & GMS_STATE_SHARED)
+				n += overlap(e >> 7, stop, first, end);
+		}
+		/* Of a list read while it went away the sum may be anything. */
+		return n <= end - first ? n : end - first;
+	}
+	for (unsigned page = first; page < end; page++)
+		n += gms__block_get(palette, word, page) & GMS_STATE_SHARED;
+	return n;
+}

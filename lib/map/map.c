@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * map.c - a map's life, and its stripes of locks; see map.h.
+ */
+#include "map/map.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "base/debug.h"
+
+#define CHUNKS_PER_SLAB	7
+
+static const size_t leaf_bytes[GMS__LEAF_CLASSES] = { 32, 64, 512, 1024 };
+static const size_t leaves_per_slab[GMS__LEAF_CLASSES] = { 510, 255, 63, 31 };
+
+/* A batch may want tables for a moment that it gives back at its end. */
+#define IN_FLIGHT	4
+
+int gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops)
+{
+	_Static_assert(sizeof(struct gms__chunk) % GMS__CACHE_LINE == 0, "chunk alignment");
+	_Static_assert(sizeof(struct gms__stripe) % GMS__CACHE_LINE == 0, "stripe alignment");
+
+	memset(map, 0, sizeof(*map));
+	gms__mem_init(&map->mem, ops);
+	if (gms__pool_init(&map->chunks, &map->mem, sizeof(struct gms__chunk), CHUNKS_PER_SLAB) ||
+	    gms__palette_init(&map->palette))
+		return -ENOMEM;
+	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++) {
+		if (gms__pool_init(&map->leaves[c], &map->mem, leaf_bytes[c], leaves_per_slab[c]))
+			return -ENOMEM;
+	}
+	for (unsigned s = 0; s < GMS__STRIPES; s++) {
+		if (gms__lock_init(&map->stripe[s].lock, GMS__RANK_STRIPE, s))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+void gms__map_fini(struct gms__map *map)
+{
+	for (unsigned s = 0; s < GMS__STRIPES; s++)
+		gms__lock_fini(&map->stripe[s].lock);
+	gms__region_fini(map);
+	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++)
+		gms__pool_fini(&map->leaves[c]);
+	gms__palette_fini(&map->palette);
+	gms__pool_fini(&map->chunks);
+}
+
+int gms__map_reserve(struct gms__map *map, uint64_t nblocks, uint64_t ngibs)
+{
+	int err = 0;
+
+	if (nblocks > UINT64_MAX - IN_FLIGHT)
+		return -ENOMEM;
+	for (unsigned c = 0; !err && c < GMS__LEAF_CLASSES; c++)
+		err = gms__pool_reserve(&map->leaves[c], nblocks + IN_FLIGHT);
+	return err ? err : gms__pool_reserve(&map->chunks, ngibs + IN_FLIGHT);
+}
+
+int gms__map_provide(struct gms__map *map, const struct gms__needs *needs,
+		     struct gms__tables *tables, bool may_alloc)
+{
+	const uint64_t more = needs->detours ? 2 : needs->spares ? 1 : 0;
+	int err = gms__pool_take(&map->chunks, &tables->chunks, needs->chunks, may_alloc);
+
+	for (unsigned c = 0; !err && c < GMS__LEAF_CLASSES; c++)
+		err = gms__pool_take(&map->leaves[c], &tables->leaves[c], needs->leaves[c] + more,
+				     may_alloc);
+	return err;
+}
+
+void gms__tables_put(struct gms__map *map, struct gms__tables *tables)
+{
+	gms__pool_put(&map->chunks, &tables->chunks);
+	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++)
+		gms__pool_put(&map->leaves[c], &tables->leaves[c]);
+}
+
+uint64_t gms__map_used_bytes(const struct gms__map *map)
+{
+	uint64_t idle = gms__pool_idle_bytes(&map->chunks);
+
+	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++)
+		idle += gms__pool_idle_bytes(&map->leaves[c]);
+	return gms__load(&map->mem.bytes) - idle;
+}
+
+uint64_t gms__map_stripes(struct gms_range range)
+{
+	const uint64_t first_gib = range.first >> GMS_ORDER_1G;
+	const uint64_t last_gib = (range.first + range.npages - 1) >> GMS_ORDER_1G;
+	const uint64_t n = last_gib - first_gib + 1;
+	const unsigned s = first_gib % GMS__STRIPES;
+	uint64_t set;
+
+	if (n >= GMS__STRIPES)
+		return GMS__ALL_STRIPES;
+	set = (UINT64_C(1) << n) - 1;
+	return (set << s | set >> (GMS__STRIPES - s)) & GMS__ALL_STRIPES;
+}
+
+void gms__map_lock(struct gms__map *map, uint64_t stripes)
+{
+	for (; stripes; stripes &= stripes - 1)
+		gms__lock(&map->stripe[__builtin_ctzll(stripes)].lock);
+}
+
+void gms__map_unlock(struct gms__map *map, uint64_t stripes)
+{
+	for (; stripes; stripes &= stripes - 1)
+		gms__unlock(&map->stripe[__builtin_ctzll(stripes)].lock);
+}
+
+void gms__map_change_begin(struct gms__map *map, uint64_t stripes)
+{
+	for (; stripes; stripes &= stripes - 1) {
+		uint64_t *seq = &map->stripe[__builtin_ctzll(stripes)].seq;
+
+		gms__assert(!(gms__load_relaxed(seq) & 1));
+		/*
+		 * An exchange, not a plain store: the changes that follow must
+		 * not become visible before the sequence is odd.
+		 */
+		__atomic_exchange_n(seq, gms__load_relaxed(seq) + 1, __ATOMIC_SEQ_CST);
+	}
+}
+
+void gms__map_change_end(struct gms__map *map, uint64_t stripes)
+{
+	for (; stripes; stripes &= stripes - 1) {
+		uint64_t *seq = &map->stripe[__builtin_ctzll(stripes)].seq;
+
+		gms__store(seq, gms__load_relaxed(seq) + 1);
+	}
+}
+
+/*
+ * The sum of all sequences: each only grows, so an equal sum means that none
+ * moved.
+ */
+uint64_t gms__map_seq(const struct gms__map *map, uint64_t stripes, bool *busy)
+{
+	uint64_t sum = 0, odd = 0;
+
+	for (; stripes; stripes &= stripes - 1) {
+		uint64_t seq = gms__load(&map->stripe[__builtin_ctzll(stripes)].seq);
+
+		sum += seq;
+		odd |= seq & 1;
+	}
+	*busy = odd;
+	return sum;
+}

@@ -1,0 +1,479 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_layout - sizes, offsets and numbers that compiled programs rely on.
+ *
+ * All are written down here as they were released, for LP64 hosts: a number
+ * that is in a release never changes. A sized struct may grow, at its end only,
+ * which changes its STRUCT line and adds MEMBER lines. No public struct has a
+ * hole: its members' sizes add up to its own, so that clearing the members
+ * clears every byte, and bindings need not know how a compiler pads.
+ */
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+#include <gmemstate/gmemstate-linux.h>
+#include <gmemstate/jemalloc.h>
+
+/** One line of the tables. A struct's own line has no member. */
+struct layout {
+	const char *type;
+	const char *member;
+	size_t released;	/**< Size of the struct, offset of the member. */
+	size_t found;		/**< What this compiler made of the header. */
+	size_t bytes;		/**< Of the member. */
+};
+
+#define STRUCT(type, bytes) { #type, NULL, bytes, sizeof(struct type), 0 }
+#define MEMBER(type, member, offset) \
+	{ #type, #member, offset, offsetof(struct type, member), \
+	  sizeof(((struct type *)NULL)->member) }
+
+static const struct layout layouts[] = {
+	/* types.h */
+	STRUCT(gms_range, 16),
+	MEMBER(gms_range, first, 0),
+	MEMBER(gms_range, npages, 8),
+
+	/* space.h */
+	STRUCT(gms_mem_ops, 32),
+	MEMBER(gms_mem_ops, size, 0),
+	MEMBER(gms_mem_ops, ctx, 8),
+	MEMBER(gms_mem_ops, alloc, 16),
+	MEMBER(gms_mem_ops, free, 24),
+
+	STRUCT(gms_space_opts, 56),
+	MEMBER(gms_space_opts, size, 0),
+	MEMBER(gms_space_opts, profile, 8),
+	MEMBER(gms_space_opts, split, 12),
+	MEMBER(gms_space_opts, merge, 16),
+	MEMBER(gms_space_opts, flags, 20),
+	MEMBER(gms_space_opts, mem, 24),
+	MEMBER(gms_space_opts, now_ns, 32),
+	MEMBER(gms_space_opts, log, 40),
+	MEMBER(gms_space_opts, ctx, 48),
+
+	STRUCT(gms_region_opts, 64),
+	MEMBER(gms_region_opts, size, 0),
+	MEMBER(gms_region_opts, first, 8),
+	MEMBER(gms_region_opts, npages, 16),
+	MEMBER(gms_region_opts, backing_id, 24),
+	MEMBER(gms_region_opts, backing_offset_bytes, 32),
+	MEMBER(gms_region_opts, hva, 40),
+	MEMBER(gms_region_opts, backend, 48),
+	MEMBER(gms_region_opts, base_order, 56),
+	MEMBER(gms_region_opts, state, 60),
+
+	STRUCT(gms_region, 72),
+	MEMBER(gms_region, size, 0),
+	MEMBER(gms_region, first, 8),
+	MEMBER(gms_region, npages, 16),
+	MEMBER(gms_region, backing_id, 24),
+	MEMBER(gms_region, backing_offset_bytes, 32),
+	MEMBER(gms_region, hva, 40),
+	MEMBER(gms_region, page_offset_bytes, 48),
+	MEMBER(gms_region, page_hva, 56),
+	MEMBER(gms_region, id, 64),
+	MEMBER(gms_region, base_order, 68),
+
+	/* backend.h */
+	STRUCT(gms_host_run, 40),
+	MEMBER(gms_host_run, first, 0),
+	MEMBER(gms_host_run, npages, 8),
+	MEMBER(gms_host_run, backing_id, 16),
+	MEMBER(gms_host_run, backing_offset_bytes, 24),
+	MEMBER(gms_host_run, hva, 32),
+
+	STRUCT(gms_backend, 40),
+	MEMBER(gms_backend, size, 0),
+	MEMBER(gms_backend, ctx, 8),
+	MEMBER(gms_backend, unmap_host, 16),
+	MEMBER(gms_backend, map_host, 24),
+	MEMBER(gms_backend, flush, 32),
+
+	/* state.h */
+	STRUCT(gms_run, 24),
+	MEMBER(gms_run, first, 0),
+	MEMBER(gms_run, npages, 8),
+	MEMBER(gms_run, state, 16),
+	MEMBER(gms_run, region, 20),
+
+	STRUCT(gms_iter, 32),
+	MEMBER(gms_iter, space, 0),
+	MEMBER(gms_iter, next, 8),
+	MEMBER(gms_iter, end, 16),
+	MEMBER(gms_iter, mask, 24),
+	MEMBER(gms_iter, reserved, 28),
+
+	/* convert.h */
+	STRUCT(gms_change, 24),
+	MEMBER(gms_change, range, 0),
+	MEMBER(gms_change, set, 16),
+	MEMBER(gms_change, clear, 20),
+
+	STRUCT(gms_convert_opts, 24),
+	MEMBER(gms_convert_opts, size, 0),
+	MEMBER(gms_convert_opts, flags, 8),
+	MEMBER(gms_convert_opts, mode, 12),
+	MEMBER(gms_convert_opts, tag, 16),
+
+	STRUCT(gms_convert_result, 72),
+	MEMBER(gms_convert_result, size, 0),
+	MEMBER(gms_convert_result, changed_pages, 8),
+	MEMBER(gms_convert_result, unchanged_pages, 16),
+	MEMBER(gms_convert_result, host_runs, 24),
+	MEMBER(gms_convert_result, splits, 32),
+	MEMBER(gms_convert_result, merges, 40),
+	MEMBER(gms_convert_result, flushes, 48),
+	MEMBER(gms_convert_result, error_gfn, 56),
+	MEMBER(gms_convert_result, error_reason, 64),
+	MEMBER(gms_convert_result, reserved, 68),
+
+	/* folio.h */
+	STRUCT(gms_folio, 32),
+	MEMBER(gms_folio, first, 0),
+	MEMBER(gms_folio, order, 8),
+	MEMBER(gms_folio, flags, 12),
+	MEMBER(gms_folio, shared_pages, 16),
+	MEMBER(gms_folio, region, 24),
+	MEMBER(gms_folio, reserved, 28),
+
+	STRUCT(gms_folio_iter, 24),
+	MEMBER(gms_folio_iter, space, 0),
+	MEMBER(gms_folio_iter, next, 8),
+	MEMBER(gms_folio_iter, end, 16),
+
+	/* pin.h */
+	STRUCT(gms_gup_answer, 40),
+	MEMBER(gms_gup_answer, size, 0),
+	MEMBER(gms_gup_answer, eligible_pages, 8),
+	MEMBER(gms_gup_answer, refused_pages, 16),
+	MEMBER(gms_gup_answer, refused_gfn, 24),
+	MEMBER(gms_gup_answer, reason, 32),
+	MEMBER(gms_gup_answer, reserved, 36),
+
+	STRUCT(gms_gup_run, 24),
+	MEMBER(gms_gup_run, first, 0),
+	MEMBER(gms_gup_run, npages, 8),
+	MEMBER(gms_gup_run, reason, 16),
+	MEMBER(gms_gup_run, region, 20),
+
+	STRUCT(gms_gup_iter, 32),
+	MEMBER(gms_gup_iter, space, 0),
+	MEMBER(gms_gup_iter, next, 8),
+	MEMBER(gms_gup_iter, end, 16),
+	MEMBER(gms_gup_iter, flags, 24),
+	MEMBER(gms_gup_iter, reserved, 28),
+
+	STRUCT(gms_pin_info, 40),
+	MEMBER(gms_pin_info, range, 0),
+	MEMBER(gms_pin_info, id, 16),
+	MEMBER(gms_pin_info, tag, 24),
+	MEMBER(gms_pin_info, flags, 32),
+	MEMBER(gms_pin_info, reserved, 36),
+
+	/* account.h */
+	STRUCT(gms_acct_event, 16),
+	MEMBER(gms_acct_event, count, 0),
+	MEMBER(gms_acct_event, ns, 8),
+
+	STRUCT(gms_acct, 776),
+	MEMBER(gms_acct, size, 0),
+	MEMBER(gms_acct, regions, 8),
+	MEMBER(gms_acct, pages, 16),
+	MEMBER(gms_acct, shared_pages, 24),
+	MEMBER(gms_acct, shared_pages_max, 32),
+	MEMBER(gms_acct, shared_page_ns, 40),
+	MEMBER(gms_acct, folios_4k, 48),
+	MEMBER(gms_acct, folios_2m, 56),
+	MEMBER(gms_acct, folios_1g, 64),
+	MEMBER(gms_acct, pins, 72),
+	MEMBER(gms_acct, pinned_pages, 80),
+	MEMBER(gms_acct, metadata_bytes, 88),
+	MEMBER(gms_acct, metadata_bytes_max, 96),
+	MEMBER(gms_acct, event, 104),
+
+	/* linux/backing.h */
+	STRUCT(gms_backing_opts, 32),
+	MEMBER(gms_backing_opts, size, 0),
+	MEMBER(gms_backing_opts, bytes, 8),
+	MEMBER(gms_backing_opts, kind, 16),
+	MEMBER(gms_backing_opts, revoke, 20),
+	MEMBER(gms_backing_opts, vm_fd, 24),
+	MEMBER(gms_backing_opts, flags, 28),
+
+	/* linux/kvm.h */
+	STRUCT(gms_kvm_slot, 56),
+	MEMBER(gms_kvm_slot, size, 0),
+	MEMBER(gms_kvm_slot, first, 8),
+	MEMBER(gms_kvm_slot, npages, 16),
+	MEMBER(gms_kvm_slot, hva, 24),
+	MEMBER(gms_kvm_slot, gmem_offset_bytes, 32),
+	MEMBER(gms_kvm_slot, gmem_fd, 40),
+	MEMBER(gms_kvm_slot, slot, 44),
+	MEMBER(gms_kvm_slot, flags, 48),
+	MEMBER(gms_kvm_slot, reserved, 52),
+
+	STRUCT(gms_kvm_exit, 40),
+	MEMBER(gms_kvm_exit, size, 0),
+	MEMBER(gms_kvm_exit, gpa, 8),
+	MEMBER(gms_kvm_exit, bytes, 16),
+	MEMBER(gms_kvm_exit, kind, 24),
+	MEMBER(gms_kvm_exit, flags, 28),
+	MEMBER(gms_kvm_exit, reason, 32),
+	MEMBER(gms_kvm_exit, error, 36),
+
+	/* linux/probe.h */
+	STRUCT(gms_host, 112),
+	MEMBER(gms_host, size, 0),
+	MEMBER(gms_host, features, 8),
+	MEMBER(gms_host, gmem_flags, 16),
+	MEMBER(gms_host, page_bytes, 24),
+	MEMBER(gms_host, max_map_count, 32),
+	MEMBER(gms_host, error, 40),
+
+	/* jemalloc.h */
+	STRUCT(gms_jemalloc_stats, 72),
+	MEMBER(gms_jemalloc_stats, size, 0),
+	MEMBER(gms_jemalloc_stats, asked_bytes, 8),
+	MEMBER(gms_jemalloc_stats, used_bytes, 16),
+	MEMBER(gms_jemalloc_stats, asked_bytes_max, 24),
+	MEMBER(gms_jemalloc_stats, allocs, 32),
+	MEMBER(gms_jemalloc_stats, frees, 40),
+	MEMBER(gms_jemalloc_stats, refused, 48),
+	MEMBER(gms_jemalloc_stats, resident_bytes, 56),
+	MEMBER(gms_jemalloc_stats, arena, 64),
+};
+
+struct number {
+	const char *name;
+	uint64_t released;
+	uint64_t found;
+};
+
+#define NUMBER(name, released) { #name, released, (uint64_t)(name) }
+
+static const struct number numbers[] = {
+	/* types.h */
+	NUMBER(GMS_PAGE_SHIFT, 0xc),
+	NUMBER(GMS_PAGE_SIZE, 0x1000),
+	NUMBER(GMS_ORDER_4K, 0x0),
+	NUMBER(GMS_ORDER_2M, 0x9),
+	NUMBER(GMS_ORDER_1G, 0x12),
+	NUMBER(GMS_GFN_LIMIT, 0x10000000000),
+	NUMBER(GMS_STATE_SHARED, 0x1),
+	NUMBER(GMS_STATE_DIRECT_MAP, 0x2),
+	NUMBER(GMS_STATE_POPULATED, 0x4),
+	NUMBER(GMS_STATE_HOST_MAPPED, 0x8),
+	NUMBER(GMS_STATE_ACCEPTED, 0x10),
+	NUMBER(GMS_STATE_DESTROYED, 0x20),
+	NUMBER(GMS_STATE_MISSING, 0x40),
+	NUMBER(GMS_STATE_FROZEN, 0x80),
+	NUMBER(GMS_STATE_WRITE_PROTECT, 0x100),
+	NUMBER(GMS_STATE_DIRTY, 0x200),
+	NUMBER(GMS_STATE_POISON, 0x400),
+	NUMBER(GMS_STATE_USER0, 0x800),
+	NUMBER(GMS_STATE_USER1, 0x1000),
+	NUMBER(GMS_STATE_USER2, 0x2000),
+	NUMBER(GMS_STATE_USER3, 0x4000),
+	NUMBER(GMS_HOLE, 0x80000000),
+
+	NUMBER(GMS_REASON_NONE, 0),
+	NUMBER(GMS_REASON_HOLE, 1),
+	NUMBER(GMS_REASON_POISON, 2),
+	NUMBER(GMS_REASON_FROZEN, 3),
+	NUMBER(GMS_REASON_MISSING, 4),
+	NUMBER(GMS_REASON_PRIVATE, 5),
+	NUMBER(GMS_REASON_NO_DIRECT_MAP, 6),
+	NUMBER(GMS_REASON_WRITE_PROTECT, 7),
+	NUMBER(GMS_REASON_PINNED, 8),
+	NUMBER(GMS_REASON_SHARED, 9),
+	NUMBER(GMS_REASON_PROFILE, 10),
+	NUMBER(GMS_REASON_MIXED, 11),
+	NUMBER(GMS_REASON_BACKEND, 12),
+	NUMBER(GMS_REASON_NO_MEMORY, 13),
+
+	/* space.h */
+	NUMBER(GMS_PROFILE_GENERIC, 0),
+	NUMBER(GMS_PROFILE_KVM_ATTRS, 1),
+	NUMBER(GMS_PROFILE_GMEM_INPLACE, 2),
+	NUMBER(GMS_PROFILE_GMEM_HUGETLB, 3),
+	NUMBER(GMS_PROFILE_NO_DIRECT_MAP, 4),
+	NUMBER(GMS_PROFILE_SECRETMEM, 5),
+	NUMBER(GMS_PROFILE_SNP, 6),
+	NUMBER(GMS_PROFILE_TDX, 7),
+	NUMBER(GMS_PROFILE_PKVM, 8),
+	NUMBER(GMS_PROFILE_CCA, 9),
+
+	NUMBER(GMS_SPLIT_LEVELS, 0),
+	NUMBER(GMS_SPLIT_NONE, 1),
+
+	NUMBER(GMS_MERGE_EAGER, 0),
+	NUMBER(GMS_MERGE_EXPLICIT, 1),
+
+	NUMBER(GMS_LOG_ERROR, 0),
+	NUMBER(GMS_LOG_WARN, 1),
+	NUMBER(GMS_LOG_INFO, 2),
+
+	/* convert.h */
+	NUMBER(GMS_CONVERT_NO_ALLOC, 0x1),
+
+	NUMBER(GMS_CONVERT_ATOMIC, 0),
+
+	/* folio.h */
+	NUMBER(GMS_FOLIO_MIXED, 0x1),
+
+	/* pin.h */
+	NUMBER(GMS_PIN_WRITE, 0x1),
+	NUMBER(GMS_PIN_LONGTERM, 0x2),
+
+	/* account.h */
+	NUMBER(GMS_ACCT_CONVERTS, 0),
+	NUMBER(GMS_ACCT_COMMITS, 1),
+	NUMBER(GMS_ACCT_BLOCKED, 2),
+	NUMBER(GMS_ACCT_ROLLBACKS, 3),
+	NUMBER(GMS_ACCT_UNDO_FAILURES, 4),
+	NUMBER(GMS_ACCT_PAGES_TO_SHARED, 5),
+	NUMBER(GMS_ACCT_PAGES_TO_PRIVATE, 6),
+	NUMBER(GMS_ACCT_PAGES_CHANGED, 7),
+	NUMBER(GMS_ACCT_PAGES_UNCHANGED, 8),
+	NUMBER(GMS_ACCT_HOST_RUNS, 9),
+	NUMBER(GMS_ACCT_BACKEND_CALLS, 10),
+	NUMBER(GMS_ACCT_BACKEND_FLUSHES, 11),
+	NUMBER(GMS_ACCT_SPLITS_1G, 12),
+	NUMBER(GMS_ACCT_SPLITS_2M, 13),
+	NUMBER(GMS_ACCT_MERGES_2M, 14),
+	NUMBER(GMS_ACCT_MERGES_1G, 15),
+	NUMBER(GMS_ACCT_PINS, 16),
+	NUMBER(GMS_ACCT_UNPINS, 17),
+	NUMBER(GMS_ACCT_PINS_REFUSED, 18),
+	NUMBER(GMS_ACCT_GUEST_EXITS, 19),
+	NUMBER(GMS_ACCT_HYPERCALLS, 20),
+	NUMBER(GMS_ACCT_USER_EXITS, 21),
+	NUMBER(GMS_ACCT_SYS_MADVISE, 22),
+	NUMBER(GMS_ACCT_SYS_PROCESS_MADVISE, 23),
+	NUMBER(GMS_ACCT_SYS_MPROTECT, 24),
+	NUMBER(GMS_ACCT_SYS_FALLOCATE, 25),
+	NUMBER(GMS_ACCT_SYS_IOCTL, 26),
+	NUMBER(GMS_ACCT_SYS_READ, 27),
+	NUMBER(GMS_ACCT_SYS_WRITE, 28),
+	NUMBER(GMS_ACCT_SYS_OTHER, 29),
+	NUMBER(GMS_ACCT_FLUSH_STAGE2, 30),
+	NUMBER(GMS_ACCT_FLUSH_PROCESS, 31),
+	NUMBER(GMS_ACCT_FLUSH_KERNEL, 32),
+	NUMBER(GMS_ACCT_FLUSH_IOTLB, 33),
+	NUMBER(GMS_ACCT_PTES_4K, 34),
+	NUMBER(GMS_ACCT_PTES_2M, 35),
+	NUMBER(GMS_ACCT_PTES_1G, 36),
+	NUMBER(GMS_ACCT_PAGES_ZEROED, 37),
+	NUMBER(GMS_ACCT_BYTES_COPIED, 38),
+	NUMBER(GMS_ACCT_BYTES_DIRECT, 39),
+	NUMBER(GMS_ACCT_REFAULTS, 40),
+	NUMBER(GMS_ACCT_REQUESTS, 41),
+
+	/* linux/backing.h */
+	NUMBER(GMS_BACKING_MEMFD, 0),
+	NUMBER(GMS_BACKING_GUEST_MEMFD, 1),
+
+	NUMBER(GMS_REVOKE_BEST, 0),
+	NUMBER(GMS_REVOKE_GUARD_VECTOR, 1),
+	NUMBER(GMS_REVOKE_GUARD, 2),
+	NUMBER(GMS_REVOKE_MPROTECT, 3),
+	NUMBER(GMS_REVOKE_NONE, 4),
+
+	/* linux/kvm.h */
+	NUMBER(GMS_KVM_SLOT_READONLY, 0x1),
+	NUMBER(GMS_KVM_SLOT_DIRTY_LOG, 0x2),
+
+	NUMBER(GMS_KVM_EXIT_OTHER, 0),
+	NUMBER(GMS_KVM_EXIT_AGAIN, 1),
+	NUMBER(GMS_KVM_EXIT_IO, 2),
+	NUMBER(GMS_KVM_EXIT_MMIO, 3),
+	NUMBER(GMS_KVM_EXIT_WANTS, 4),
+	NUMBER(GMS_KVM_EXIT_NO_PAGE, 5),
+	NUMBER(GMS_KVM_EXIT_POISON, 6),
+	NUMBER(GMS_KVM_EXIT_DEAD, 7),
+	NUMBER(GMS_KVM_EXIT_ERROR, 8),
+	NUMBER(GMS_KVM_ACCESS_WRITE, 0x1),
+	NUMBER(GMS_KVM_ACCESS_PRIVATE, 0x2),
+
+	/* linux/probe.h */
+	NUMBER(GMS_HOST_KVM, 0),
+	NUMBER(GMS_HOST_KVM_MEMSLOT2, 1),
+	NUMBER(GMS_HOST_KVM_MEMORY_FAULT, 2),
+	NUMBER(GMS_HOST_KVM_ATTRIBUTES, 3),
+	NUMBER(GMS_HOST_KVM_PRE_FAULT, 4),
+	NUMBER(GMS_HOST_KVM_HYPERCALL, 5),
+	NUMBER(GMS_HOST_GMEM, 6),
+	NUMBER(GMS_HOST_GMEM_MMAP, 7),
+	NUMBER(GMS_HOST_GMEM_INIT_SHARED, 8),
+	NUMBER(GMS_HOST_MEMFD, 9),
+	NUMBER(GMS_HOST_MEMFD_SECRET, 10),
+	NUMBER(GMS_HOST_MEMFD_THP, 11),
+	NUMBER(GMS_HOST_HUGETLB_2M, 12),
+	NUMBER(GMS_HOST_HUGETLB_1G, 13),
+	NUMBER(GMS_HOST_GUARD, 14),
+	NUMBER(GMS_HOST_GUARD_VECTOR, 15),
+	NUMBER(GMS_HOST_UFFD, 16),
+	NUMBER(GMS_HOST_IO_URING, 17),
+};
+
+#define LENGTH(array) (sizeof(array) / sizeof((array)[0]))
+
+/** Each struct and its members, which follow it. */
+static int check_layouts(void)
+{
+	int failures = 0;
+
+	for (size_t i = 0; i < LENGTH(layouts);) {
+		const struct layout *whole = &layouts[i++];
+		size_t sum = 0;
+
+		if (whole->found != whole->released) {
+			printf("struct %s has %zu bytes, and had %zu\n", whole->type,
+			       whole->found, whole->released);
+			failures++;
+		}
+		for (; i < LENGTH(layouts) && layouts[i].member; i++) {
+			const struct layout *part = &layouts[i];
+
+			if (part->found != part->released) {
+				printf("%s.%s is at %zu, and was at %zu\n", part->type,
+				       part->member, part->found, part->released);
+				failures++;
+			}
+			sum += part->bytes;
+		}
+		if (sum != whole->found) {
+			printf("struct %s has %zu bytes, its members have %zu\n", whole->type,
+			       whole->found, sum);
+			failures++;
+		}
+	}
+	return failures;
+}
+
+static int check_numbers(void)
+{
+	int failures = 0;
+
+	for (size_t i = 0; i < LENGTH(numbers); i++) {
+		const struct number *n = &numbers[i];
+
+		if (n->found != n->released) {
+			printf("%s is %#jx, and was %#jx\n", n->name, (uintmax_t)n->found,
+			       (uintmax_t)n->released);
+			failures++;
+		}
+	}
+	return failures;
+}
+
+int main(void)
+{
+	int failures = check_layouts() + check_numbers();
+
+	printf("%zu sizes and offsets, %zu numbers: %d differ\n", LENGTH(layouts),
+	       LENGTH(numbers), failures);
+	return failures ? 1 : 0;
+}

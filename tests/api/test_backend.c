@@ -1,0 +1,379 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * Black-box tests of backend.h: what a backend is asked, in which order, and
+ * that a failure at any point leaves no trace. The recording host itself
+ * checks every run it is given (tests/support/host.h).
+ */
+#include "fixture.h"
+
+#define S	GMS_STATE_SHARED
+#define D	GMS_STATE_DIRECT_MAP
+
+/* One host behind [0, 1024) private 2M, [1024, 2048) shared 4K, and [2560, 3072). */
+static struct fx_mem mem;
+static struct fx_host *host;
+static struct gms_space *space;
+
+static const struct gms_range all = { 0, 4096 };
+
+static void setup(void)
+{
+	fx_mem_init(&mem);
+	space = fx_plain_space(&mem);
+	host = fx_host_new(0, 4096);
+	fx_region(space, FX_RANGE(0, 1024), 9, D, host);
+	fx_region(space, FX_RANGE(1024, 1024), 0, D | S, host);
+	fx_region(space, FX_RANGE(2560, 512), 9, D, host);
+}
+
+static void teardown(void)
+{
+	fx_host_check(host, space, all);
+	fx_space_done(space, &mem);
+	fx_host_free(host);
+}
+
+static void entry_is(size_t i, enum fx_host_op op, gms_gfn first, uint64_t npages)
+{
+	ck_assert_uint_lt(i, host->nlog);
+	ck_assert_int_eq(host->log[i].op, op);
+	ck_assert_uint_eq(host->log[i].first, first);
+	ck_assert_uint_eq(host->log[i].npages, npages);
+}
+
+START_TEST(share_maps_then_flushes_once)
+{
+	ck_assert_int_eq(gms_share(space, FX_RANGE(10, 20), NULL), 0);
+	ck_assert_uint_eq(host->nlog, 2);
+	entry_is(0, FX_MAP, 10, 20);
+	entry_is(1, FX_FLUSH, 0, 0);
+}
+END_TEST
+
+START_TEST(unshare_unmaps_then_flushes_once)
+{
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(1100, 20), NULL), 0);
+	ck_assert_uint_eq(host->nlog, 2);
+	entry_is(0, FX_UNMAP, 1100, 20);
+	entry_is(1, FX_FLUSH, 0, 0);
+}
+END_TEST
+
+START_TEST(no_call_where_nothing_turns)
+{
+	const struct gms_change dirty = { FX_RANGE(0, 2048), GMS_STATE_DIRTY, 0 };
+
+	ck_assert_int_eq(gms_share(space, FX_RANGE(1024, 1024), NULL), 0);
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(0, 1024), NULL), 0);
+	ck_assert_int_eq(gms_convert(space, &dirty, 1, NULL, NULL), 0);
+	ck_assert_uint_eq(host->calls, 0);
+	ck_assert_uint_eq(host->nlog, host->flushes);
+}
+END_TEST
+
+START_TEST(runs_are_coalesced_and_only_what_turns)	/* C6 */
+{
+	const struct gms_change batch[] = {
+		{ FX_RANGE(700, 10), S, 0 }, { FX_RANGE(20, 10), S, 0 },
+		{ FX_RANGE(10, 10), S, 0 }, { FX_RANGE(710, 5), S, 0 },
+		{ FX_RANGE(15, 2), S, 0 }, { FX_RANGE(505, 14), S, 0 },	/* over a 2M border */
+		{ FX_RANGE(1000, 48), S, 0 },	/* 1024.. is shared already */
+	};
+
+	ck_assert_int_eq(gms_convert(space, batch, 7, NULL, NULL), 0);
+	ck_assert_uint_eq(host->calls, 1);
+	ck_assert_uint_eq(host->nlog, 5);
+	entry_is(0, FX_MAP, 10, 20);
+	entry_is(1, FX_MAP, 505, 14);
+	entry_is(2, FX_MAP, 700, 15);
+	entry_is(3, FX_MAP, 1000, 24);
+	entry_is(4, FX_FLUSH, 0, 0);
+}
+END_TEST
+
+START_TEST(runs_do_not_cross_regions)
+{
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(1024, 10), NULL), 0);
+	fx_host_forget(host);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(1000, 40), NULL), 0);
+	ck_assert_uint_eq(host->calls, 1);
+	entry_is(0, FX_MAP, 1000, 24);
+	entry_is(1, FX_MAP, 1024, 10);
+	entry_is(2, FX_FLUSH, 0, 0);
+}
+END_TEST
+
+START_TEST(runs_join_over_gib_borders)
+{
+	struct gms_space *big = fx_plain_space(&mem);
+	struct fx_host *wide = fx_host_new(0, 2 * FX_1G);
+
+	fx_region(big, FX_RANGE(0, 2 * FX_1G), 18, D, wide);
+	ck_assert_int_eq(gms_share(big, FX_RANGE(FX_1G - 5, 10), NULL), 0);
+	ck_assert_uint_eq(wide->runs, 1);
+	ck_assert_uint_eq(wide->log[0].npages, 10);
+	ck_assert_msg(!wide->broken[0], "%s", wide->broken);
+	fx_check(big);
+	gms_space_free(big);
+	fx_host_free(wide);
+}
+END_TEST
+
+START_TEST(both_ways_in_one_commit_flush_once)
+{
+	const struct gms_change batch[] = {
+		{ FX_RANGE(1030, 5), 0, S }, { FX_RANGE(5, 5), S, 0 },
+		{ FX_RANGE(1500, 5), 0, S }, { FX_RANGE(2600, 5), S, 0 },
+	};
+
+	ck_assert_int_eq(gms_convert(space, batch, 4, NULL, NULL), 0);
+	ck_assert_uint_eq(host->calls, 2);
+	ck_assert_uint_eq(host->runs, 4);
+	ck_assert_uint_eq(host->flushes, 1);
+	ck_assert_int_eq(host->log[host->nlog - 1].op, FX_FLUSH);
+}
+END_TEST
+
+START_TEST(each_backend_gets_its_own_runs)
+{
+	struct fx_host *other = fx_host_new(8192, 1024);
+
+	fx_region(space, FX_RANGE(8192, 1024), 9, D, other);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(8200, 5), NULL), 0);
+	ck_assert_uint_eq(host->nlog, 0);
+	ck_assert_uint_eq(other->runs, 1);
+	ck_assert_uint_eq(other->flushes, 1);
+	fx_host_check(other, space, FX_RANGE(8192, 1024));
+	fx_host_free(other);
+}
+END_TEST
+
+START_TEST(operations_may_be_missing)
+{
+	struct gms_region_opts opts;
+	struct gms_backend none;
+
+	GMS_INIT(&none);
+	fx_region_opts(&opts, FX_RANGE(8192, 512), 9, D, NULL);
+	opts.backend = &none;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(8200, 5), NULL), 0);
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(8200, 5), NULL), 0);
+	ck_assert_uint_eq(fx_shared(space, FX_RANGE(8192, 512)), 0);
+}
+END_TEST
+
+START_TEST(charge_add_of_null_does_nothing)
+{
+	gms_charge_add(NULL, GMS_ACCT_SYS_MADVISE, 1);
+}
+END_TEST
+
+/* Charges one of every number there is, also of those it must not. */
+static int charge_all(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+		      struct gms_charge *charge)
+{
+	(void)ctx, (void)runs, (void)nruns, (void)ndone;
+	for (uint32_t kind = 0; kind <= GMS_ACCT_KINDS; kind++)
+		gms_charge_add(charge, kind, 2);
+	gms_charge_add(charge, UINT32_MAX, 2);
+	return 0;
+}
+
+START_TEST(charges_reach_the_ledger)
+{
+	struct gms_convert_result result;
+	struct gms_region_opts opts;
+	struct gms_backend backend;
+	struct gms_acct acct;
+
+	GMS_INIT(&backend);
+	GMS_INIT(&result);
+	backend.map_host = charge_all;
+	fx_region_opts(&opts, FX_RANGE(8192, 512), 9, D, NULL);
+	opts.backend = &backend;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(8200, 5), &result), 0);
+	ck_assert_uint_eq(result.flushes, 4 * 2);	/* stage 2, process, kernel, IOTLB */
+	fx_acct(space, &acct);
+	for (uint32_t kind = GMS_ACCT_GUEST_EXITS; kind < GMS_ACCT_KINDS; kind++)
+		ck_assert_uint_eq(acct.event[kind].count, 2);
+	ck_assert_uint_eq(acct.event[GMS_ACCT_CONVERTS].count, 1);
+	ck_assert_uint_eq(acct.event[GMS_ACCT_BLOCKED].count, 0);
+	ck_assert_uint_eq(acct.event[GMS_ACCT_PINS].count, 0);
+}
+END_TEST
+
+/* Six runs, three each way, over three regions: the failure moves through them. */
+static const struct gms_change sixfold[] = {
+	{ { 5, 5 }, S, 0 }, { { 100, 700 }, S, 0 }, { { 2560, 512 }, S, 0 },
+	{ { 1024, 1 }, 0, S }, { { 1100, 50 }, 0, S }, { { 2000, 48 }, 0, S },
+};
+
+START_TEST(failure_at_any_run_leaves_no_trace)	/* _i: runs that succeed before; C12 */
+{
+	const struct gms_change marks[] = {	/* that must come back with the pages */
+		{ FX_RANGE(7, 300), GMS_STATE_USER0 | GMS_STATE_POPULATED, 0 },
+		{ FX_RANGE(1110, 20), GMS_STATE_USER0 | GMS_STATE_HOST_MAPPED, 0 },
+		{ FX_RANGE(2010, 1), GMS_STATE_DIRTY, 0 },
+	};
+	struct gms_convert_result result;
+	struct fx_snap before, after;
+	uint64_t live;
+
+	ck_assert_int_eq(gms_share(space, FX_RANGE(90, 3), NULL), 0);
+	ck_assert_int_eq(gms_convert(space, marks, 3, NULL, NULL), 0);
+	live = mem.live_bytes;
+	GMS_INIT(&result);
+	fx_snap_take(&before, space, host);
+	fx_host_fail_after(host, (uint64_t)_i, -EIO);
+	ck_assert_int_eq(gms_convert(space, sixfold, 6, NULL, &result), -EIO);
+	ck_assert_uint_eq(host->failures, 1);
+	ck_assert_str_eq(gms_reason_name(result.error_reason),
+			 gms_reason_name(GMS_REASON_BACKEND));
+	fx_snap_take(&after, space, host);
+	fx_snap_same(&before, &after);
+	fx_host_check(host, space, all);
+	fx_check(space);
+	ck_assert_uint_le(mem.live_bytes, live + 1024 * 1024);
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_ROLLBACKS), 1);
+
+	ck_assert_int_eq(gms_convert(space, sixfold, 6, NULL, NULL), 0);
+	fx_host_check(host, space, all);
+}
+END_TEST
+
+START_TEST(failure_of_the_second_backend_undoes_the_first)	/* _i: which of the two fails */
+{
+	struct fx_host *other = fx_host_new(8192, 1024);
+	const struct gms_change batch[] = {
+		{ FX_RANGE(5, 5), S, 0 }, { FX_RANGE(1030, 5), 0, S },
+		{ FX_RANGE(8200, 5), S, 0 }, { FX_RANGE(8800, 5), 0, S },
+	};
+	struct fx_snap before, after;
+	uint64_t other_before;
+
+	fx_region(space, FX_RANGE(8192, 512), 9, D, other);
+	fx_region(space, FX_RANGE(8704, 512), 9, D | S, other);
+	for (uint64_t pass = 0; pass < 2; pass++) {
+		struct fx_host *failing = _i ? other : host;
+
+		fx_snap_take(&before, space, host);
+		other_before = fx_host_hash(other);
+		fx_host_fail_after(failing, pass, -ENOTTY);
+		ck_assert_int_eq(gms_convert(space, batch, 4, NULL, NULL), -ENOTTY);
+		fx_snap_take(&after, space, host);
+		fx_snap_same(&before, &after);
+		ck_assert_uint_eq(fx_host_hash(other), other_before);
+		fx_check(space);
+	}
+	fx_host_check(other, space, FX_RANGE(8192, 1024));
+	fx_host_free(other);
+}
+END_TEST
+
+/* A backend that fails, and fails again when told to undo what it did. */
+struct stubborn {
+	unsigned calls;
+};
+
+static int stubborn_map(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+			struct gms_charge *charge)
+{
+	struct stubborn *stubborn = ctx;
+
+	(void)runs, (void)charge;
+	stubborn->calls++;
+	*ndone = nruns - 1;
+	return -EIO;
+}
+
+static int stubborn_unmap(void *ctx, const struct gms_host_run *runs, size_t nruns,
+			  size_t *ndone, struct gms_charge *charge)
+{
+	struct stubborn *stubborn = ctx;
+
+	(void)runs, (void)nruns, (void)charge;
+	stubborn->calls++;
+	*ndone = 0;
+	return -EIO;
+}
+
+START_TEST(failing_undo_is_counted_and_the_books_stay_sound)
+{
+	const struct gms_change batch[] = {
+		{ FX_RANGE(8200, 5), S, 0 }, { FX_RANGE(8300, 5), S, 0 },
+	};
+	struct stubborn stubborn = { 0 };
+	struct fx_snap before, after;
+	struct gms_region_opts opts;
+	struct gms_backend backend;
+
+	GMS_INIT(&backend);
+	backend.ctx = &stubborn;
+	backend.map_host = stubborn_map;
+	backend.unmap_host = stubborn_unmap;
+	fx_region_opts(&opts, FX_RANGE(8192, 512), 9, D, NULL);
+	opts.backend = &backend;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	fx_snap_take(&before, space, host);
+	ck_assert_int_eq(gms_convert(space, batch, 2, NULL, NULL), -EIO);
+	fx_snap_take(&after, space, host);
+	fx_snap_same(&before, &after);
+	ck_assert_uint_eq(stubborn.calls, 2);
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_ROLLBACKS), 1);
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_UNDO_FAILURES), 1);
+	fx_check(space);
+}
+END_TEST
+
+START_TEST(a_refused_batch_never_reaches_the_backend)
+{
+	gms_pin_id id;
+
+	ck_assert_int_eq(gms_pin(space, FX_RANGE(2040, 1), 0, 1, &id, NULL), 0);
+	ck_assert_int_eq(gms_convert(space, sixfold, 6, NULL, NULL), -EAGAIN);
+	ck_assert_uint_eq(host->nlog, 0);
+	ck_assert_int_eq(gms_unpin(space, id), 0);
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(1024, 2048), NULL), -ENOENT);
+	ck_assert_uint_eq(host->nlog, 0);
+}
+END_TEST
+
+START_TEST(space_calls_like_free_and_remove_call_no_backend)
+{
+	uint32_t id = fx_region(space, FX_RANGE(3072, 512), 9, D | S, host);
+
+	ck_assert_int_eq(gms_region_remove(space, id), 0);
+	fx_host_set(host, FX_RANGE(3072, 512), false);
+	ck_assert_uint_eq(host->nlog, 0);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("backend");
+	TCase *tc = fx_case(s, "order");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, share_maps_then_flushes_once);
+	tcase_add_test(tc, unshare_unmaps_then_flushes_once);
+	tcase_add_test(tc, no_call_where_nothing_turns);
+	tcase_add_test(tc, runs_are_coalesced_and_only_what_turns);
+	tcase_add_test(tc, runs_do_not_cross_regions);
+	tcase_add_test(tc, runs_join_over_gib_borders);
+	tcase_add_test(tc, both_ways_in_one_commit_flush_once);
+	tcase_add_test(tc, each_backend_gets_its_own_runs);
+	tcase_add_test(tc, operations_may_be_missing);
+	tcase_add_test(tc, charge_add_of_null_does_nothing);
+	tcase_add_test(tc, charges_reach_the_ledger);
+	tcase_add_test(tc, space_calls_like_free_and_remove_call_no_backend);
+
+	tc = fx_case(s, "failure");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_loop_test(tc, failure_at_any_run_leaves_no_trace, 0, 6);
+	tcase_add_loop_test(tc, failure_of_the_second_backend_undoes_the_first, 0, 2);
+	tcase_add_test(tc, failing_undo_is_counted_and_the_books_stay_sound);
+	tcase_add_test(tc, a_refused_batch_never_reaches_the_backend);
+	return fx_run(s);
+}

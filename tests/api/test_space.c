@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Black-box tests of space.h: making, reserving and freeing a space. */
+#include "fixture.h"
+
+#define SHARED_MAPPABLE	(GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP)
+
+static struct fx_mem mem;
+static struct gms_space *space;
+
+static void setup(void)
+{
+	fx_mem_init(&mem);
+	space = fx_plain_space(&mem);
+}
+
+static void teardown(void)
+{
+	fx_space_done(space, &mem);
+}
+
+/* --- gms_space_new ------------------------------------------------------- */
+
+static void refuse_new(const struct gms_space_opts *opts, int error)
+{
+	struct gms_space *untouched = (struct gms_space *)(void *)&mem, *out = untouched;
+	uint64_t live = mem.live_blocks;
+
+	ck_assert_int_eq(gms_space_new(&out, opts), error);
+	ck_assert_ptr_eq(out, untouched);
+	ck_assert_uint_eq(mem.live_blocks, live);
+}
+
+START_TEST(new_with_defaults_makes_an_empty_space)
+{
+	struct gms_space *plain = NULL;
+	struct gms_acct acct;
+
+	ck_assert_int_eq(gms_space_new(&plain, NULL), 0);
+	fx_acct(plain, &acct);
+	ck_assert_uint_eq(acct.regions, 0);
+	ck_assert_uint_eq(acct.pages, 0);
+	ck_assert_uint_eq(gms_state_at(plain, 0), GMS_HOLE);
+	fx_check(plain);
+	gms_space_free(plain);
+}
+END_TEST
+
+START_TEST(new_refuses_null_out)
+{
+	ck_assert_int_eq(gms_space_new(NULL, NULL), -EINVAL);
+}
+END_TEST
+
+START_TEST(new_refuses_unknown_choices)
+{
+	struct gms_space_opts opts;
+
+	GMS_INIT(&opts);
+	opts.mem = &mem.ops;
+	opts.profile = GMS_PROFILE_COUNT;
+	refuse_new(&opts, -EINVAL);
+	opts.profile = UINT32_MAX;
+	refuse_new(&opts, -EINVAL);
+	opts.profile = 0;
+	opts.split = GMS_SPLIT_NONE + 1;
+	refuse_new(&opts, -EINVAL);
+	opts.split = 0;
+	opts.merge = GMS_MERGE_EXPLICIT + 1;
+	refuse_new(&opts, -EINVAL);
+	opts.merge = 0;
+	opts.flags = 1;
+	refuse_new(&opts, -EINVAL);
+	opts.flags = UINT32_C(1) << 31;
+	refuse_new(&opts, -EINVAL);
+}
+END_TEST
+
+START_TEST(new_takes_every_profile_and_policy)
+{
+	for (uint32_t choice = 0; choice < GMS_PROFILE_COUNT * 4; choice++) {
+		struct gms_space *each = fx_space(&mem, choice / 4, choice & 1, choice >> 1 & 1);
+
+		fx_check(each);
+		gms_space_free(each);
+	}
+}
+END_TEST
+
+START_TEST(new_refuses_half_an_allocator)
+{
+	struct gms_space_opts opts;
+	struct gms_mem_ops ops = mem.ops;
+
+	GMS_INIT(&opts);
+	opts.mem = &ops;
+	ops.alloc = NULL;
+	refuse_new(&opts, -EINVAL);
+	ops = mem.ops;
+	ops.free = NULL;
+	refuse_new(&opts, -EINVAL);
+	GMS_INIT(&ops);
+	refuse_new(&opts, -EINVAL);
+}
+END_TEST
+
+START_TEST(new_refuses_structs_shorter_than_their_size)
+{
+	struct gms_space_opts opts;
+	struct gms_mem_ops ops = mem.ops;
+
+	GMS_INIT(&opts);
+	opts.mem = &ops;
+	for (size_t size = 0; size < sizeof(size_t); size++) {
+		opts.size = size;
+		refuse_new(&opts, -EINVAL);
+		opts.size = sizeof(opts);
+		ops.size = size;
+		refuse_new(&opts, -EINVAL);
+		ops.size = sizeof(ops);
+	}
+}
+END_TEST
+
+START_TEST(new_reads_a_shorter_struct_as_zeros)
+{
+	struct gms_space *shorter = NULL;
+	struct gms_space_opts opts;
+
+	memset(&opts, 0xff, sizeof(opts));
+	opts.size = sizeof(opts.size);
+	ck_assert_int_eq(gms_space_new(&shorter, &opts), 0);
+	gms_space_free(shorter);
+}
+END_TEST
+
+START_TEST(new_takes_a_longer_struct_only_if_zero)
+{
+	FX_LONGER(struct gms_space_opts) opts;
+	FX_LONGER(struct gms_mem_ops) ops;
+	struct gms_space *longer = NULL;
+
+	gms_init(&opts, sizeof(opts));
+	gms_init(&ops, sizeof(ops));
+	ops.known = mem.ops;
+	ops.known.size = sizeof(ops);
+	opts.known.mem = &ops.known;
+	ck_assert_int_eq(gms_space_new(&longer, &opts.known), 0);
+	gms_space_free(longer);
+
+	opts.tail[15] = 1;
+	refuse_new(&opts.known, -E2BIG);
+	opts.tail[15] = 0;
+	ops.tail[0] = 1;
+	refuse_new(&opts.known, -E2BIG);
+}
+END_TEST
+
+START_TEST(free_of_null_is_fine)
+{
+	gms_space_free(NULL);
+}
+END_TEST
+
+START_TEST(free_gives_back_everything_while_pinned_and_mixed)
+{
+	struct gms_space *full = fx_plain_space(&mem);
+	uint64_t before = mem.live_blocks;
+	gms_pin_id pin;
+
+	fx_region(full, FX_RANGE(0, FX_1G), GMS_ORDER_1G, SHARED_MAPPABLE, NULL);
+	ck_assert_int_eq(gms_pin(full, FX_RANGE(0, 3), 0, 1, &pin, NULL), 0);
+	ck_assert_int_eq(gms_unshare(full, FX_RANGE(7, 1000), NULL), 0);
+	ck_assert_uint_ge(mem.live_blocks, before);
+	fx_check(full);
+	gms_space_free(full);
+	gms_space_free(space);
+	ck_assert_uint_eq(mem.live_blocks, 0);
+	space = fx_plain_space(&mem);
+}
+END_TEST
+
+/* --- gms_space_reserve --------------------------------------------------- */
+
+START_TEST(reserve_refuses_null)
+{
+	ck_assert_int_eq(gms_space_reserve(NULL, 1), -EINVAL);
+}
+END_TEST
+
+START_TEST(reserve_of_none_allocates_nothing)
+{
+	uint64_t calls = mem.calls;
+
+	ck_assert_int_eq(gms_space_reserve(space, 0), 0);
+	ck_assert_uint_eq(mem.calls, calls);
+}
+END_TEST
+
+/* Every other page of @n blocks turns, so that each block is as mixed as can be. */
+START_TEST(reserve_makes_conversions_independent_of_the_allocator)
+{
+	const struct gms_range ram = FX_RANGE(FX_1G, FX_1G);
+	const uint64_t n = 16;
+	struct gms_convert_opts opts;
+	uint64_t calls;
+
+	GMS_INIT(&opts);
+	opts.flags = GMS_CONVERT_NO_ALLOC;
+	fx_region(space, ram, GMS_ORDER_1G, GMS_STATE_DIRECT_MAP, NULL);
+	ck_assert_int_eq(gms_space_reserve(space, n), 0);
+	calls = mem.calls;
+	fx_mem_fail_after(&mem, 0, true);
+	for (uint64_t b = 0; b < n; b++)
+		for (uint64_t i = 0; i < FX_2M; i += 2) {
+			const struct gms_change one = {
+				FX_RANGE(ram.first + b * FX_2M + i, 1), GMS_STATE_SHARED, 0,
+			};
+
+			if (b & 1)
+				ck_assert_int_eq(gms_share(space, one.range, NULL), 0);
+			else
+				ck_assert_int_eq(gms_convert(space, &one, 1, &opts, NULL), 0);
+		}
+	ck_assert_int_eq(gms_unshare(space, ram, NULL), 0);
+	ck_assert_uint_eq(mem.calls, calls);
+	fx_mem_heal(&mem);
+	fx_check(space);
+}
+END_TEST
+
+START_TEST(reserve_out_of_memory_keeps_what_could_be_had)
+{
+	struct fx_snap before, after;
+
+	fx_region(space, FX_RANGE(0, FX_1G), GMS_ORDER_1G, 0, NULL);
+	fx_snap_take(&before, space, NULL);
+	fx_mem_fail_after(&mem, 0, true);
+	ck_assert_int_eq(gms_space_reserve(space, 100000), -ENOMEM);
+	fx_mem_heal(&mem);
+	fx_snap_take(&after, space, NULL);
+	fx_snap_same(&before, &after);
+	fx_check(space);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("space");
+	TCase *tc = fx_case(s, "new");
+
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, new_with_defaults_makes_an_empty_space);
+	tcase_add_test(tc, new_refuses_null_out);
+	tcase_add_test(tc, new_refuses_unknown_choices);
+	tcase_add_test(tc, new_takes_every_profile_and_policy);
+	tcase_add_test(tc, new_refuses_half_an_allocator);
+	tcase_add_test(tc, new_refuses_structs_shorter_than_their_size);
+	tcase_add_test(tc, new_reads_a_shorter_struct_as_zeros);
+	tcase_add_test(tc, new_takes_a_longer_struct_only_if_zero);
+	tcase_add_test(tc, free_of_null_is_fine);
+	tcase_add_test(tc, free_gives_back_everything_while_pinned_and_mixed);
+
+	tc = fx_case(s, "reserve");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, reserve_refuses_null);
+	tcase_add_test(tc, reserve_of_none_allocates_nothing);
+	tcase_add_test(tc, reserve_makes_conversions_independent_of_the_allocator);
+	tcase_add_test(tc, reserve_out_of_memory_keeps_what_could_be_had);
+	return fx_run(s);
+}

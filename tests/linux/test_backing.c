@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/* Black-box tests of linux/backing.h: making, describing and freeing guest memory. */
+#define _GNU_SOURCE
+#include "support.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+static void memfd_opts(struct gms_backing_opts *opts, uint64_t bytes)
+{
+	GMS_INIT(opts);
+	opts->bytes = bytes;
+	opts->vm_fd = -1;
+}
+
+static struct gms_backing *memfd_backing(uint64_t bytes, uint32_t revoke)
+{
+	struct gms_backing *backing = NULL;
+	struct gms_backing_opts opts;
+
+	memfd_opts(&opts, bytes);
+	opts.revoke = revoke;
+	ck_assert_int_eq(gms_backing_new(&backing, &opts), 0);
+	ck_assert_ptr_nonnull(backing);
+	return backing;
+}
+
+/* What is refused must say so, leave *out alone and keep nothing. */
+static void refuse(const struct gms_backing_opts *opts, int error)
+{
+	struct gms_backing *const untouched = (void *)&error;
+	struct gms_backing *backing = untouched;
+	const unsigned int fds = lx_fds();
+	unsigned int maps;
+
+	maps = lx_maps();
+	ck_assert_int_eq(gms_backing_new(&backing, opts), error);
+	ck_assert_ptr_eq(backing, untouched);
+	ck_assert_uint_eq(lx_fds(), fds);
+	ck_assert_uint_eq(lx_maps(), maps);
+}
+
+START_TEST(new_of_null_is_refused)
+{
+	struct gms_backing_opts opts;
+
+	memfd_opts(&opts, LX_2M * LX_PAGE);
+	refuse(NULL, -EINVAL);
+	ck_assert_int_eq(gms_backing_new(NULL, &opts), -EINVAL);
+}
+END_TEST
+
+START_TEST(new_with_a_bad_length_is_refused)
+{
+	static const uint64_t bytes[] = { 0, 1, 4095, 4097, UINT64_MAX, UINT64_C(1) << 63 | 512 };
+	struct gms_backing_opts opts;
+
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+		memfd_opts(&opts, bytes[i]);
+		refuse(&opts, -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(new_that_no_address_space_holds_is_out_of_memory)
+{
+	static const uint64_t bytes[] = {
+		UINT64_C(1) << 48, UINT64_C(1) << 63, UINT64_MAX - 4095 - (2u << 20),
+		-UINT64_C(65536),
+	};
+	struct gms_backing_opts opts;
+
+	for (size_t i = 0; i < sizeof(bytes) / sizeof(bytes[0]); i++) {
+		memfd_opts(&opts, bytes[i]);
+		refuse(&opts, -ENOMEM);
+	}
+}
+END_TEST
+
+START_TEST(new_with_an_unknown_kind_way_or_flag_is_refused)
+{
+	struct gms_backing_opts opts;
+
+	memfd_opts(&opts, 1 << 21);
+	opts.kind = GMS_BACKING_GUEST_MEMFD + 1;
+	refuse(&opts, -EINVAL);
+	memfd_opts(&opts, 1 << 21);
+	opts.kind = UINT32_MAX;
+	refuse(&opts, -EINVAL);
+	memfd_opts(&opts, 1 << 21);
+	opts.revoke = GMS_REVOKE_NONE + 1;
+	refuse(&opts, -EINVAL);
+	for (int bit = 0; bit < 32; bit++) {
+		memfd_opts(&opts, 1 << 21);
+		opts.flags = UINT32_C(1) << bit;
+		refuse(&opts, -EINVAL);
+	}
+}
+END_TEST
+
+START_TEST(new_with_a_longer_struct_is_refused_unless_the_rest_is_zero)
+{
+	LX_LONGER(struct gms_backing_opts) longer;
+	struct gms_backing *backing = NULL;
+
+	GMS_INIT(&longer);
+	longer.known.bytes = 1 << 21;
+	longer.tail[15] = 1;
+	refuse(&longer.known, -E2BIG);
+	longer.tail[15] = 0;
+	ck_assert_int_eq(gms_backing_new(&backing, &longer.known), 0);
+	gms_backing_free(backing);
+}
+END_TEST
+
+START_TEST(new_with_a_shorter_struct_takes_the_rest_for_zero)
+{
+	struct gms_backing *backing = NULL;
+	struct gms_backing_opts opts;
+
+	memset(&opts, 0xff, sizeof(opts));
+	opts.size = offsetof(struct gms_backing_opts, kind);
+	opts.bytes = 1 << 21;
+	ck_assert_int_eq(gms_backing_new(&backing, &opts), 0);
+	ck_assert_uint_eq(gms_backing_bytes(backing), 1 << 21);
+	gms_backing_free(backing);
+
+	for (size_t size = 0; size < sizeof(size_t); size++) {
+		opts.size = size;
+		refuse(&opts, -EINVAL);
+	}
+	opts.size = sizeof(size_t);	/* no length */
+	refuse(&opts, -EINVAL);
+}
+END_TEST
+
+START_TEST(new_guest_memfd_without_a_vm_is_refused)
+{
+	struct gms_backing_opts opts;
+	int fd[2];
+
+	memfd_opts(&opts, 1 << 21);
+	opts.kind = GMS_BACKING_GUEST_MEMFD;
+	refuse(&opts, -EBADF);
+	opts.vm_fd = INT32_MIN;
+	refuse(&opts, -EBADF);
+	opts.vm_fd = 1000000;
+	refuse(&opts, -EBADF);
+	ck_assert_int_eq(pipe(fd), 0);
+	opts.vm_fd = fd[0];		/* open, but no VM */
+	refuse(&opts, -EBADF);
+	close(fd[0]);
+	close(fd[1]);
+}
+END_TEST
+
+START_TEST(new_memory_is_mapped_aligned_and_zero)
+{
+	static const uint64_t pages[] = { 1, 3, LX_2M, LX_2M + 1, 5 * LX_2M };
+
+	for (size_t i = 0; i < sizeof(pages) / sizeof(pages[0]); i++) {
+		const uint64_t bytes = pages[i] * (uint64_t)sysconf(_SC_PAGESIZE);
+		struct gms_backing *backing = memfd_backing(bytes, GMS_REVOKE_BEST);
+		char *hva = gms_backing_hva(backing);
+		struct stat st;
+
+		ck_assert_uint_eq((uintptr_t)hva % (2u << 20), 0);
+		ck_assert_uint_eq(gms_backing_bytes(backing), bytes);
+		for (uint64_t at = 0; at < bytes; at += LX_PAGE) {
+			ck_assert_int_eq(hva[at], 0);
+			hva[at + LX_PAGE - 1] = 1;
+		}
+		ck_assert_int_eq(fstat(gms_backing_fd(backing), &st), 0);
+		ck_assert_uint_eq((uint64_t)st.st_size, bytes);
+		gms_backing_free(backing);
+	}
+}
+END_TEST
+
+START_TEST(new_memfd_keeps_its_length_and_stays_with_this_program)
+{
+	struct gms_backing *backing = memfd_backing(1 << 21, GMS_REVOKE_BEST);
+	const int fd = gms_backing_fd(backing);
+
+	ck_assert_int_eq(fcntl(fd, F_GETFD), FD_CLOEXEC);
+	ck_assert_int_eq(fcntl(fd, F_GET_SEALS) & (F_SEAL_SHRINK | F_SEAL_GROW),
+			 F_SEAL_SHRINK | F_SEAL_GROW);
+	ck_assert_int_ne(ftruncate(fd, 0), 0);
+	ck_assert_int_ne(ftruncate(fd, 1 << 22), 0);
+	gms_backing_free(backing);
+}
+END_TEST
+
+START_TEST(new_and_free_leave_nothing_behind)
+{
+	unsigned int fds, maps;
+
+	gms_backing_free(memfd_backing(1 << 21, GMS_REVOKE_BEST));
+	fds = lx_fds();
+	maps = lx_maps();
+	for (uint32_t revoke = GMS_REVOKE_BEST; revoke <= GMS_REVOKE_NONE; revoke++)
+		gms_backing_free(memfd_backing(6 << 20, revoke));
+	ck_assert_uint_eq(lx_fds(), fds);
+	ck_assert_uint_eq(lx_maps(), maps);
+	gms_backing_free(NULL);
+}
+END_TEST
+
+START_TEST(new_and_region_leave_errno_alone)
+{
+	struct gms_region_opts region;
+	struct gms_backing *backing;
+
+	errno = ENOTTY;
+	backing = memfd_backing(1 << 21, GMS_REVOKE_BEST);
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_backing_region(backing, 0, 9, 0, &region), 0);
+	gms_backing_free(backing);
+	ck_assert_int_eq(errno, ENOTTY);
+}
+END_TEST
+
+START_TEST(questions_about_null_have_an_answer)
+{
+	ck_assert_int_eq(gms_backing_fd(NULL), -EINVAL);
+	ck_assert_ptr_null(gms_backing_hva(NULL));
+	ck_assert_uint_eq(gms_backing_bytes(NULL), 0);
+	ck_assert_uint_eq(gms_backing_revoke(NULL), GMS_REVOKE_BEST);
+}
+END_TEST
+
+START_TEST(revoke_name_is_there_for_every_way_and_no_two_share_one)
+{
+	for (uint32_t a = 0; a <= GMS_REVOKE_NONE; a++) {
+		ck_assert_ptr_nonnull(gms_revoke_name(a));
+		for (uint32_t b = 0; b < a; b++)
+			ck_assert_str_ne(gms_revoke_name(a), gms_revoke_name(b));
+	}
+	ck_assert_str_eq(gms_revoke_name(GMS_REVOKE_GUARD_VECTOR), "guard markers, vectored");
+	ck_assert_ptr_null(gms_revoke_name(GMS_REVOKE_NONE + 1));
+	ck_assert_ptr_null(gms_revoke_name(UINT32_MAX));
+}
+END_TEST
+
+START_TEST(region_describes_the_whole_backing)
+{
+	struct gms_backing *backing = memfd_backing(4 << 20, GMS_REVOKE_BEST);
+	struct gms_region_opts region;
+
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_backing_region(backing, 0x1000, 9, GMS_STATE_SHARED, &region), 0);
+	ck_assert_uint_eq(region.size, sizeof(region));
+	ck_assert_uint_eq(region.first, 0x1000);
+	ck_assert_uint_eq(region.npages, 2 * LX_2M);
+	ck_assert_uint_eq(region.backing_id, (uint64_t)gms_backing_fd(backing));
+	ck_assert_uint_eq(region.backing_offset_bytes, 0);
+	ck_assert_ptr_eq(region.hva, gms_backing_hva(backing));
+	ck_assert_uint_eq(region.base_order, 9);
+	ck_assert_uint_eq(region.state, GMS_STATE_SHARED);
+	ck_assert_ptr_nonnull(region.backend);
+	ck_assert_uint_eq(region.backend->size, sizeof(*region.backend));
+	ck_assert_ptr_nonnull(region.backend->ctx);
+	ck_assert_ptr_nonnull(region.backend->unmap_host);
+	ck_assert_ptr_nonnull(region.backend->map_host);
+	gms_backing_free(backing);
+}
+END_TEST
+
+START_TEST(region_makes_the_mapping_agree_with_the_state)
+{
+	struct gms_backing *backing = memfd_backing(4 << 20, (uint32_t)_i);
+	char *hva = gms_backing_hva(backing);
+	struct gms_region_opts region;
+
+	memset(hva, 0x42, 4 << 20);
+	ck_assert_uint_eq(gms_backing_revoke(backing), GMS_REVOKE_BEST);
+	for (int turn = 0; turn < 2; turn++) {
+		GMS_INIT(&region);
+		ck_assert_int_eq(gms_backing_region(backing, 0, 9, 0, &region), 0);
+		if (_i != GMS_REVOKE_BEST)
+			ck_assert_uint_eq(gms_backing_revoke(backing), (uint32_t)_i);
+		for (uint64_t at = 0; at < 4 << 20; at += 37 * LX_PAGE)
+			ck_assert_int_eq(lx_reaches(hva + at), _i == GMS_REVOKE_NONE);
+		GMS_INIT(&region);
+		ck_assert_int_eq(gms_backing_region(backing, 0, 9, GMS_STATE_SHARED, &region), 0);
+		for (uint64_t at = 0; at < 4 << 20; at += LX_PAGE)
+			ck_assert_int_eq(hva[at], 0x42);
+	}
+	gms_backing_free(backing);
+}
+END_TEST
+
+START_TEST(region_of_null_or_a_wrong_size_is_refused_and_changes_nothing)
+{
+	struct gms_backing *backing = memfd_backing(1 << 21, GMS_REVOKE_BEST);
+	LX_LONGER(struct gms_region_opts) longer;
+	struct gms_region_opts region, before;
+
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_backing_region(NULL, 0, 9, 0, &region), -EINVAL);
+	ck_assert_int_eq(gms_backing_region(backing, 0, 9, 0, NULL), -EINVAL);
+	for (region.size = 0; region.size < sizeof(size_t); region.size++) {
+		before = region;
+		ck_assert_int_eq(gms_backing_region(backing, 0, 9, 0, &region), -EINVAL);
+		ck_assert_mem_eq(&region, &before, sizeof(region));
+	}
+	GMS_INIT(&longer);
+	longer.tail[0] = 1;
+	ck_assert_int_eq(gms_backing_region(backing, 0, 9, 0, &longer.known), -E2BIG);
+	ck_assert_uint_eq(longer.known.npages, 0);
+	ck_assert(lx_reaches(gms_backing_hva(backing)));
+	ck_assert_uint_eq(gms_backing_revoke(backing), GMS_REVOKE_BEST);
+
+	longer.tail[0] = 0;
+	ck_assert_int_eq(gms_backing_region(backing, 0, 9, 0, &longer.known), 0);
+	ck_assert_uint_eq(longer.known.size, sizeof(longer));
+	ck_assert_uint_eq(longer.known.npages, LX_2M);
+
+	memset(&region, 0x5a, sizeof(region));
+	region.size = offsetof(struct gms_region_opts, hva);
+	ck_assert_int_eq(gms_backing_region(backing, 3, 0, GMS_STATE_SHARED, &region), 0);
+	ck_assert_uint_eq(region.size, offsetof(struct gms_region_opts, hva));
+	ck_assert_uint_eq(region.first, 3);
+	ck_assert_uint_eq((uintptr_t)region.hva, UINT64_C(0x5a5a5a5a5a5a5a5a));
+	gms_backing_free(backing);
+}
+END_TEST
+
+/* The operations are public by the backend: they trust no offset. */
+START_TEST(runs_outside_the_backing_are_refused_and_change_nothing)
+{
+	struct gms_backing *backing = memfd_backing(4 << 20, GMS_REVOKE_BEST);
+	struct gms_host_run run[2] = { { .npages = 1 }, { .npages = 1 } };
+	static const struct { uint64_t offset, npages; } bad[] = {
+		{ 4 << 20, 1 }, { 0, 2 * LX_2M + 1 }, { (4 << 20) - 4096, 2 },
+		{ -UINT64_C(4096), 2 }, { 4096, UINT64_MAX }, { 4096, UINT64_C(1) << 52 },
+	};
+	struct gms_region_opts region;
+
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_backing_region(backing, 0, 9, GMS_STATE_SHARED, &region), 0);
+	for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+		const struct gms_backend *be = region.backend;
+		size_t ndone = 0;
+
+		run[1].backing_offset_bytes = bad[i].offset;
+		run[1].npages = bad[i].npages;
+		ck_assert_int_eq(be->unmap_host(be->ctx, run, 2, &ndone, NULL), -EINVAL);
+		ck_assert_uint_eq(ndone, 0);
+		ck_assert_int_eq(be->map_host(be->ctx, run, 2, &ndone, NULL), -EINVAL);
+		ck_assert_uint_eq(ndone, 0);
+		ck_assert(lx_reaches(gms_backing_hva(backing)));
+	}
+	gms_backing_free(backing);
+}
+END_TEST
+
+int main(void)
+{
+	const bool guard = gms_host_has(lx_host(), GMS_HOST_GUARD);
+	const bool vector = gms_host_has(lx_host(), GMS_HOST_GUARD_VECTOR);
+	Suite *suite = suite_create("backing");
+	TCase *new = lx_case(suite, "new"), *region = lx_case(suite, "region");
+
+	tcase_add_test(new, new_of_null_is_refused);
+	tcase_add_test(new, new_with_a_bad_length_is_refused);
+	tcase_add_test(new, new_that_no_address_space_holds_is_out_of_memory);
+	tcase_add_test(new, new_with_an_unknown_kind_way_or_flag_is_refused);
+	tcase_add_test(new, new_with_a_longer_struct_is_refused_unless_the_rest_is_zero);
+	tcase_add_test(new, new_with_a_shorter_struct_takes_the_rest_for_zero);
+	tcase_add_test(new, new_guest_memfd_without_a_vm_is_refused);
+	tcase_add_test(new, new_memory_is_mapped_aligned_and_zero);
+	tcase_add_test(new, new_memfd_keeps_its_length_and_stays_with_this_program);
+	tcase_add_test(new, new_and_free_leave_nothing_behind);
+	tcase_add_test(new, new_and_region_leave_errno_alone);
+	tcase_add_test(new, questions_about_null_have_an_answer);
+	tcase_add_test(new, revoke_name_is_there_for_every_way_and_no_two_share_one);
+	tcase_add_test(region, region_describes_the_whole_backing);
+	for (int way = GMS_REVOKE_BEST; way <= GMS_REVOKE_NONE; way++) {
+		if ((way == GMS_REVOKE_GUARD && !guard) ||
+		    (way == GMS_REVOKE_GUARD_VECTOR && !vector))
+			lx_leave_out(gms_revoke_name((uint32_t)way), "this kernel lacks it");
+		else
+			tcase_add_loop_test(region, region_makes_the_mapping_agree_with_the_state,
+					    way, way + 1);
+	}
+	tcase_add_test(region, region_of_null_or_a_wrong_size_is_refused_and_changes_nothing);
+	tcase_add_test(region, runs_outside_the_backing_are_refused_and_change_nothing);
+	return lx_run(suite);
+}

@@ -1,0 +1,496 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * oracle.c - what a space must be, kept the plainest way there is.
+ */
+#include "oracle.h"
+
+#define S	GMS_STATE_SHARED
+#define D	GMS_STATE_DIRECT_MAP
+#define P	GMS_STATE_POPULATED
+#define H	GMS_STATE_HOST_MAPPED
+#define A	GMS_STATE_ACCEPTED
+
+void oracle_init(struct oracle *o, uint32_t profile, uint32_t split, uint32_t merge,
+		 uint64_t npages)
+{
+	memset(o, 0, sizeof(*o));
+	o->known = GMS_STATE_ALL;
+	o->direct_map = ORACLE_ALWAYS;
+	if (profile == GMS_PROFILE_GENERIC)
+		o->direct_map = ORACLE_TOLD;
+	else if (profile == GMS_PROFILE_NO_DIRECT_MAP)
+		o->direct_map = ORACLE_FOLLOWS;
+	else if (profile == GMS_PROFILE_SECRETMEM)
+		o->direct_map = ORACLE_NEVER;
+	if (profile != GMS_PROFILE_GENERIC && profile != GMS_PROFILE_CCA)
+		o->known &= ~GMS_STATE_DESTROYED;
+	if (profile != GMS_PROFILE_GENERIC && profile != GMS_PROFILE_CCA &&
+	    profile != GMS_PROFILE_SNP && profile != GMS_PROFILE_TDX)
+		o->known &= ~A;
+	o->split = split;
+	o->merge = merge;
+	o->npages = npages;
+	o->state = calloc(npages, sizeof(*o->state));
+	o->next = calloc(npages, sizeof(*o->next));
+	o->cut_2m = calloc(npages / FX_2M + 1, sizeof(*o->cut_2m));
+	o->cut_1g = calloc(npages / FX_1G + 1, sizeof(*o->cut_1g));
+	for (gms_gfn gfn = 0; gfn < npages; gfn++)
+		o->state[gfn] = GMS_HOLE;
+}
+
+void oracle_free(struct oracle *o)
+{
+	free(o->state);
+	free(o->next);
+	free(o->cut_2m);
+	free(o->cut_1g);
+}
+
+bool oracle_meet(struct gms_range a, struct gms_range b)
+{
+	return a.first < b.first + b.npages && b.first < a.first + a.npages;
+}
+
+const struct oracle_region *oracle_region_of(const struct oracle *o, gms_gfn gfn)
+{
+	for (int i = 0; i < ORACLE_REGIONS; i++)
+		if (o->region[i].id && oracle_meet(o->region[i].range, FX_RANGE(gfn, 1)))
+			return &o->region[i];
+	return NULL;
+}
+
+static gms_state direct(const struct oracle *o, gms_state state)
+{
+	switch (o->direct_map) {
+	case ORACLE_ALWAYS:
+		return state | D;
+	case ORACLE_FOLLOWS:
+		return state & S ? state | D : state & ~D;
+	case ORACLE_NEVER:
+		return state & ~D;
+	default:
+		return state;
+	}
+}
+
+static void note_shared_max(struct oracle *o)
+{
+	uint64_t now = oracle_shared(o, FX_RANGE(0, o->npages));
+
+	if (now > o->shared_max)
+		o->shared_max = now;
+}
+
+static void clear_cuts(struct oracle *o, struct gms_range range)
+{
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++) {
+		if (gfn % FX_2M == 0)
+			o->cut_2m[gfn / FX_2M] = false;
+		if (gfn % FX_1G == 0)
+			o->cut_1g[gfn / FX_1G] = false;
+	}
+}
+
+void oracle_region_add(struct oracle *o, struct oracle_region *region, gms_state state)
+{
+	const struct gms_range range = region->range;
+
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++)
+		o->state[gfn] = direct(o, state);
+	if (region->base_order)
+		clear_cuts(o, range);
+	note_shared_max(o);
+}
+
+void oracle_region_remove(struct oracle *o, struct oracle_region *region)
+{
+	const struct gms_range range = region->range;
+
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++)
+		o->state[gfn] = GMS_HOLE;
+	if (region->base_order)
+		clear_cuts(o, range);
+	region->id = 0;
+}
+
+unsigned oracle_order(const struct oracle *o, gms_gfn gfn)
+{
+	const unsigned base = oracle_region_of(o, gfn)->base_order;
+
+	if (base == 18 && !o->cut_1g[gfn / FX_1G])
+		return 18;
+	return base && !o->cut_2m[gfn / FX_2M] ? 9 : 0;
+}
+
+uint64_t oracle_shared(const struct oracle *o, struct gms_range range)
+{
+	uint64_t n = 0;
+
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++)
+		n += o->state[gfn] & S;
+	return n;
+}
+
+bool oracle_pinned(const struct oracle *o, struct gms_range range)
+{
+	for (int i = 0; i < ORACLE_PINS; i++)
+		if (o->pin[i].id && oracle_meet(o->pin[i].range, range))
+			return true;
+	return false;
+}
+
+uint32_t oracle_gup(gms_state state, uint32_t flags)
+{
+	if (state & GMS_HOLE)
+		return GMS_REASON_HOLE;
+	if (state & GMS_STATE_POISON)
+		return GMS_REASON_POISON;
+	if (state & GMS_STATE_FROZEN)
+		return GMS_REASON_FROZEN;
+	if (state & GMS_STATE_MISSING)
+		return GMS_REASON_MISSING;
+	if (!(state & S))
+		return GMS_REASON_PRIVATE;
+	if (!(state & D))
+		return GMS_REASON_NO_DIRECT_MAP;
+	if (state & GMS_STATE_WRITE_PROTECT && flags & GMS_PIN_WRITE)
+		return GMS_REASON_WRITE_PROTECT;
+	return GMS_REASON_NONE;
+}
+
+/* --- conversions --------------------------------------------------------- */
+
+static void refuse(struct oracle_verdict *v, gms_gfn gfn, int error, uint32_t reason)
+{
+	v->gfn = gfn;
+	v->errors[v->nerrors] = error;
+	v->reasons[v->nerrors++] = reason;
+}
+
+/* The page after the batch, all rules on; what refuses it goes to @v. */
+static gms_state judge_page(struct oracle *o, gms_gfn gfn, gms_state set, gms_state clear,
+			    struct oracle_verdict *v)
+{
+	const gms_state old = o->state[gfn];
+	gms_state new = (old | set) & ~clear;
+
+	if (old & GMS_HOLE) {
+		refuse(v, gfn, -ENOENT, GMS_REASON_HOLE);
+		return old;
+	}
+	if (clear & P && ((set | (old & P ? 0 : old)) & (A | H | GMS_STATE_DIRTY)))
+		v->unclear = true;	/* discard of what was not there, or keeps its marks */
+	if (old & ~new & S && (set | clear) & GMS_STATE_FROZEN)
+		v->unclear = true;	/* frozen or thawed as it turns */
+	if (old & clear & GMS_STATE_POISON && !(new & P) && !(clear & P))
+		v->unclear = true;	/* has no memory that could be replaced */
+
+	if (clear & P)
+		new &= ~(A | H | GMS_STATE_DIRTY);
+	if (old & ~new & S && !(set & H))
+		new &= ~H;
+	if (new & ~old & S && !(set & A))
+		new &= ~A;
+	if (o->direct_map != ORACLE_TOLD)
+		new = direct(o, new);
+
+	if (!(new & S) && new & H)
+		refuse(v, gfn, -EPERM, GMS_REASON_PRIVATE);
+	if (new & S && new & A)
+		refuse(v, gfn, -EPERM, GMS_REASON_SHARED);
+	if (old & ~new & GMS_STATE_POISON && new & P)
+		refuse(v, gfn, -EHWPOISON, GMS_REASON_POISON);
+	if (old & ~new & S && old & GMS_STATE_FROZEN)
+		refuse(v, gfn, -EBUSY, GMS_REASON_FROZEN);
+	if (v->nerrors < 4 && (old & ~new & (S | P | D) || new & ~old & GMS_STATE_MISSING) &&
+	    oracle_pinned(o, FX_RANGE(gfn, 1)))
+		refuse(v, gfn, -EAGAIN, GMS_REASON_PINNED);
+	return new;
+}
+
+static bool in_range(gms_gfn gfn, const struct gms_change *change)
+{
+	return gfn - change->range.first < change->range.npages;
+}
+
+/* The next page at or after @gfn that a change names, or npages. */
+static gms_gfn next_named(const struct oracle *o, const struct gms_change *changes, size_t n,
+			  gms_gfn gfn)
+{
+	gms_gfn best = o->npages;
+
+	for (size_t i = 0; i < n; i++) {
+		if (in_range(gfn, &changes[i]))
+			return gfn;
+		if (changes[i].range.first > gfn && changes[i].range.first < best)
+			best = changes[i].range.first;
+	}
+	return best;
+}
+
+void oracle_judge(struct oracle *o, const struct gms_change *changes, size_t n,
+		  struct oracle_verdict *verdict, struct oracle_did *did)
+{
+	const struct oracle_region *last_region = NULL, *region = NULL;
+	gms_gfn last = UINT64_MAX;
+	gms_state last_turn = 0;
+	bool maps = false, unmaps = false;
+
+	memset(verdict, 0, sizeof(*verdict));
+	memset(did, 0, sizeof(*did));
+	for (gms_gfn gfn = next_named(o, changes, n, 0); gfn < o->npages && !verdict->nerrors;
+	     gfn = next_named(o, changes, n, gfn + 1)) {
+		gms_state set = 0, clear = 0, old = o->state[gfn], new, turn;
+
+		for (size_t i = 0; i < n; i++)
+			if (in_range(gfn, &changes[i])) {
+				set = (set & ~changes[i].clear) | changes[i].set;
+				clear = (clear & ~changes[i].set) | changes[i].clear;
+			}
+		new = o->next[gfn] = judge_page(o, gfn, set, clear, verdict);
+		did->changed += new != old;
+		did->unchanged += new == old;
+		did->to_shared += !!(new & ~old & S);
+		did->to_private += !!(old & ~new & S);
+		if (!((old ^ new) & S) || verdict->nerrors)
+			continue;
+
+		if (!region || !oracle_meet(region->range, FX_RANGE(gfn, 1)))
+			region = oracle_region_of(o, gfn);
+		turn = new & S;
+		if (region->hosted) {
+			did->host_runs += gfn != last + 1 || turn != last_turn ||
+					  region != last_region;
+			maps |= turn;
+			unmaps |= !turn;
+			last = gfn;
+			last_turn = turn;
+			last_region = region;
+		}
+	}
+	did->host_calls = maps + unmaps;
+}
+
+static bool mixed(const struct oracle *o, gms_gfn first, uint64_t npages)
+{
+	uint64_t n = oracle_shared(o, FX_RANGE(first, npages));
+
+	return n && n < npages;
+}
+
+static bool may_grow(const struct oracle *o, gms_gfn first, uint64_t npages)
+{
+	return o->merge == GMS_MERGE_EAGER && !mixed(o, first, npages) &&
+	       !oracle_pinned(o, FX_RANGE(first, npages));
+}
+
+/* Bring the folios of one block of 2M in line with its states. */
+static void settle_2m(struct oracle *o, uint64_t block, struct oracle_did *did)
+{
+	if (!o->cut_2m[block] && mixed(o, block * FX_2M, FX_2M)) {
+		o->cut_2m[block] = true;
+		did->splits_2m++;
+	} else if (o->cut_2m[block] && may_grow(o, block * FX_2M, FX_2M)) {
+		o->cut_2m[block] = false;
+		did->merges_2m++;
+	}
+}
+
+static bool any_cut_2m(const struct oracle *o, uint64_t gib)
+{
+	for (uint64_t b = gib * 512; b < (gib + 1) * 512; b++)
+		if (o->cut_2m[b])
+			return true;
+	return false;
+}
+
+static void settle_1g(struct oracle *o, uint64_t gib, struct oracle_did *did)
+{
+	if (!o->cut_1g[gib] && mixed(o, gib * FX_1G, FX_1G)) {
+		o->cut_1g[gib] = true;
+		did->splits_1g++;
+	} else if (o->cut_1g[gib] && !any_cut_2m(o, gib) && may_grow(o, gib * FX_1G, FX_1G)) {
+		o->cut_1g[gib] = false;
+		did->merges_1g++;
+	}
+}
+
+/* Bring the folios around a range in line: 2M before 1G, what grows is grown from below. */
+static void settle(struct oracle *o, struct gms_range range, struct oracle_did *did)
+{
+	const uint64_t last = range.first + range.npages - 1;
+
+	if (o->split == GMS_SPLIT_NONE)
+		return;
+	for (uint64_t b = range.first / FX_2M; b <= last / FX_2M; b++) {
+		const struct oracle_region *r = oracle_region_of(o, b * FX_2M);
+
+		if (r && r->base_order)
+			settle_2m(o, b, did);
+	}
+	for (uint64_t g = range.first / FX_1G; g <= last / FX_1G; g++) {
+		const struct oracle_region *r = oracle_region_of(o, g * FX_1G);
+
+		if (r && r->base_order == 18)
+			settle_1g(o, g, did);
+	}
+}
+
+static void count_folios(struct oracle *o, const struct oracle_did *did)
+{
+	o->event[GMS_ACCT_SPLITS_1G] += did->splits_1g;
+	o->event[GMS_ACCT_SPLITS_2M] += did->splits_2m;
+	o->event[GMS_ACCT_MERGES_1G] += did->merges_1g;
+	o->event[GMS_ACCT_MERGES_2M] += did->merges_2m;
+}
+
+/* States and folios after a batch that oracle_judge() found nothing against. */
+void oracle_commit(struct oracle *o, const struct gms_change *changes, size_t n,
+		   struct oracle_did *did)
+{
+	gms_gfn gfn, run = UINT64_MAX, end = UINT64_MAX;
+	struct gms_range turned[1024];
+	size_t nturned = 0;
+
+	for (gfn = next_named(o, changes, n, 0); gfn < o->npages;
+	     gfn = next_named(o, changes, n, gfn + 1)) {
+		bool turns = (o->state[gfn] ^ o->next[gfn]) & S;
+
+		o->state[gfn] = o->next[gfn];
+		if (!turns)
+			continue;
+		if (gfn != end) {
+			if (run != UINT64_MAX && nturned < 1024)
+				turned[nturned++] = FX_RANGE(run, end - run);
+			run = gfn;
+		}
+		end = gfn + 1;
+	}
+	if (run != UINT64_MAX && nturned < 1024)
+		turned[nturned++] = FX_RANGE(run, end - run);
+	if (nturned == 1024) {	/* too ragged to remember: look at everything */
+		turned[0] = FX_RANGE(0, o->npages);
+		nturned = 1;
+	}
+	for (size_t i = 0; i < nturned; i++)
+		settle(o, turned[i], did);
+	note_shared_max(o);
+
+	o->event[GMS_ACCT_COMMITS] += did->changed > 0;
+	o->event[GMS_ACCT_PAGES_CHANGED] += did->changed;
+	o->event[GMS_ACCT_PAGES_UNCHANGED] += did->unchanged;
+	o->event[GMS_ACCT_PAGES_TO_SHARED] += did->to_shared;
+	o->event[GMS_ACCT_PAGES_TO_PRIVATE] += did->to_private;
+	o->event[GMS_ACCT_HOST_RUNS] += did->host_runs;
+	o->event[GMS_ACCT_BACKEND_CALLS] += did->host_calls;
+	count_folios(o, did);
+}
+
+/* --- pins ---------------------------------------------------------------- */
+
+void oracle_judge_pin(const struct oracle *o, struct gms_range range, uint32_t flags,
+		      struct oracle_verdict *verdict)
+{
+	memset(verdict, 0, sizeof(*verdict));
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++) {
+		uint32_t reason = oracle_gup(o->state[gfn], flags);
+
+		if (reason == GMS_REASON_NONE)
+			continue;
+		refuse(verdict, gfn, reason == GMS_REASON_HOLE	 ? -ENOENT :
+				     reason == GMS_REASON_POISON ? -EHWPOISON : -EFAULT, reason);
+		return;
+	}
+}
+
+void oracle_pin(struct oracle *o, struct gms_range range, uint32_t flags, gms_tag tag,
+		gms_pin_id id)
+{
+	for (int i = 0; i < ORACLE_PINS; i++)
+		if (!o->pin[i].id) {
+			o->pin[i] = (struct oracle_pin){ range, id, tag, flags, o->age++ };
+			break;
+		}
+	o->event[GMS_ACCT_PINS]++;
+}
+
+void oracle_unpin(struct oracle *o, struct oracle_pin *pin)
+{
+	struct oracle_did did = { 0 };
+
+	pin->id = 0;
+	o->event[GMS_ACCT_UNPINS]++;
+	settle(o, pin->range, &did);
+	count_folios(o, &did);
+}
+
+/* --- folios -------------------------------------------------------------- */
+
+void oracle_judge_split(const struct oracle *o, gms_gfn gfn, unsigned order,
+			struct oracle_verdict *verdict)
+{
+	memset(verdict, 0, sizeof(*verdict));
+	if (o->state[gfn] & GMS_HOLE)
+		refuse(verdict, gfn, -ENOENT, GMS_REASON_HOLE);
+	if (o->split == GMS_SPLIT_NONE) {
+		refuse(verdict, gfn, -EOPNOTSUPP, GMS_REASON_NONE);
+		verdict->also_fine = !(o->state[gfn] & GMS_HOLE) && oracle_order(o, gfn) <= order;
+	}
+}
+
+void oracle_split(struct oracle *o, gms_gfn gfn, unsigned order)
+{
+	struct oracle_did did = { 0 };
+
+	if (oracle_order(o, gfn) == 18 && order < 18) {
+		o->cut_1g[gfn / FX_1G] = true;
+		did.splits_1g++;
+	}
+	if (oracle_order(o, gfn) == 9 && order < 9) {
+		o->cut_2m[gfn / FX_2M] = true;
+		did.splits_2m++;
+	}
+	count_folios(o, &did);
+}
+
+void oracle_judge_merge(const struct oracle *o, gms_gfn gfn, unsigned order,
+			struct oracle_verdict *verdict)
+{
+	const uint64_t npages = UINT64_C(1) << order;
+	const gms_gfn first = gfn & ~(npages - 1);
+
+	memset(verdict, 0, sizeof(*verdict));
+	if (o->state[gfn] & GMS_HOLE) {
+		refuse(verdict, gfn, -ENOENT, GMS_REASON_HOLE);
+		return;
+	}
+	if (order > oracle_region_of(o, gfn)->base_order) {
+		refuse(verdict, gfn, -EINVAL, GMS_REASON_NONE);
+		return;
+	}
+	verdict->also_fine = oracle_order(o, gfn) >= order;
+	if (mixed(o, first, npages))
+		refuse(verdict, gfn, -EBUSY, GMS_REASON_MIXED);
+	if (oracle_pinned(o, FX_RANGE(first, npages)))
+		refuse(verdict, gfn, -EAGAIN, GMS_REASON_PINNED);
+}
+
+void oracle_merge(struct oracle *o, gms_gfn gfn, unsigned order)
+{
+	struct oracle_did did = { 0 };
+
+	if (oracle_order(o, gfn) >= order)
+		return;
+	if (order == 9) {
+		did.merges_2m++;
+		o->cut_2m[gfn / FX_2M] = false;
+	} else {
+		for (uint64_t b = gfn / FX_1G * 512; b < (gfn / FX_1G + 1) * 512; b++) {
+			did.merges_2m += o->cut_2m[b];
+			o->cut_2m[b] = false;
+		}
+		did.merges_1g += o->cut_1g[gfn / FX_1G];
+		o->cut_1g[gfn / FX_1G] = false;
+	}
+	count_folios(o, &did);
+}

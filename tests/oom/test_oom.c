@@ -1,0 +1,366 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * test_oom.c - every allocation of every operation fails once.
+ *
+ * A scenario sets a space up and names one call. The call is made with its
+ * first allocation failing, then with its second, and so on until it has no
+ * more: each time it must say -ENOMEM, leave everything that can be seen as it
+ * was, and succeed when memory is back. Both kinds of famine are tried: one
+ * allocation that fails, and all from that one on.
+ *
+ * Tables that a failed call took already may stay with the space, ready for the
+ * next; they must not pile up, so a call that fails twice in the same way must
+ * hold no more after the second time.
+ */
+#include "fixture.h"
+
+#define S	GMS_STATE_SHARED
+#define D	GMS_STATE_DIRECT_MAP
+
+/* [0, 1 GiB) one folio, hosted; then 64 folios of 2M, hosted; 4K pages without a host. */
+#define SECOND	FX_1G
+#define THIRD	(FX_1G + 64 * FX_2M + 7)
+
+struct stage {
+	struct fx_mem	  mem;
+	struct fx_host	 *host;
+	struct gms_space *space;
+	gms_pin_id	  pin;
+};
+
+struct scenario {
+	const char *name;
+	void (*prepare)(struct stage *stage);
+	int  (*act)(struct stage *stage);
+	bool keeps;	/* a failed call may keep memory, as its header says */
+};
+
+static int change(struct stage *stage, gms_gfn first, uint64_t npages, gms_state set,
+		  gms_state clear)
+{
+	const struct gms_change one = { FX_RANGE(first, npages), set, clear };
+
+	return gms_convert(stage->space, &one, 1, NULL, NULL);
+}
+
+/* --- what is there before ------------------------------------------------ */
+
+static void prepare_nothing(struct stage *stage)
+{
+	(void)stage;
+}
+
+static void prepare_ragged(struct stage *stage)
+{
+	for (gms_gfn gfn = 0; gfn < 3 * FX_2M; gfn += 2)
+		ck_assert_int_eq(gms_share(stage->space, FX_RANGE(gfn, 1), NULL), 0);
+	for (gms_gfn gfn = SECOND + 5; gfn < SECOND + 200; gfn += 7)
+		ck_assert_int_eq(gms_share(stage->space, FX_RANGE(gfn, 3), NULL), 0);
+}
+
+static void prepare_pinned(struct stage *stage)
+{
+	ck_assert_int_eq(gms_share(stage->space, FX_RANGE(0, FX_1G), NULL), 0);
+	ck_assert_int_eq(gms_pin(stage->space, FX_RANGE(700, 40), 0, 1, &stage->pin, NULL), 0);
+}
+
+static void prepare_many_pins(struct stage *stage)
+{
+	gms_pin_id id;
+
+	prepare_pinned(stage);
+	for (gms_gfn gfn = 0; gfn < 500; gfn++)
+		ck_assert_int_eq(gms_pin(stage->space, FX_RANGE(gfn, 1 + gfn % 9), 0, gfn, &id,
+					 NULL), 0);
+}
+
+static void prepare_large(struct stage *stage)
+{
+	fx_region(stage->space, FX_RANGE(16 * FX_1G, 64 * FX_1G), 18, D, NULL);
+}
+
+/* Use up what the space has in hand: no memory comes until the pools are dry. */
+static void prepare_dry(struct stage *stage)
+{
+	gms_gfn gfn = SECOND + 32 * FX_2M;
+	gms_pin_id id;
+
+	prepare_ragged(stage);
+	ck_assert_int_eq(gms_share(stage->space, FX_RANGE(800, 224), NULL), 0);
+	fx_mem_fail_after(&stage->mem, 0, true);
+	while (!gms_share(stage->space, FX_RANGE(gfn, 1), NULL))
+		gfn += FX_2M;
+	while (!gms_pin(stage->space, FX_RANGE(801, 3), 0, 1, &id, NULL))
+		;
+	fx_mem_heal(&stage->mem);
+}
+
+/* --- the call ------------------------------------------------------------ */
+
+static int act_region_add(struct stage *stage)
+{
+	struct gms_region_opts opts;
+
+	fx_region_opts(&opts, FX_RANGE(16 * FX_1G, 4 * FX_1G), 18, S | D, NULL);
+	return gms_region_add(stage->space, &opts, NULL);
+}
+
+static int act_many_regions(struct stage *stage)	/* as one: undone if one fails */
+{
+	uint32_t ids[40];
+	int err = 0, n;
+
+	for (n = 0; n < 40 && !err; n++) {
+		struct gms_region_opts opts;
+
+		fx_region_opts(&opts, FX_RANGE(16 * FX_1G + (uint64_t)n * 3, 2), 0, D, NULL);
+		err = gms_region_add(stage->space, &opts, &ids[n]);
+	}
+	for (n--; err && n > 0; n--)
+		ck_assert_int_eq(gms_region_remove(stage->space, ids[n - 1]), 0);
+	return err;
+}
+
+static int act_share_page(struct stage *stage)
+{
+	return gms_share(stage->space, FX_RANGE(12345, 1), NULL);
+}
+
+static int act_share_span(struct stage *stage)	/* ragged at both ends, over two regions */
+{
+	return gms_share(stage->space, FX_RANGE(FX_1G - 1000, 3333), NULL);
+}
+
+static int act_share_small_pages(struct stage *stage)
+{
+	return gms_share(stage->space, FX_RANGE(THIRD + 3, 77), NULL);
+}
+
+static int act_unshare_ragged(struct stage *stage)
+{
+	return gms_unshare(stage->space, FX_RANGE(1, 3 * FX_2M - 2), NULL);
+}
+
+static int act_dirty(struct stage *stage)
+{
+	return change(stage, FX_2M * 5 + 17, 2000, GMS_STATE_DIRTY | GMS_STATE_POPULATED, 0);
+}
+
+static int act_large_batch(struct stage *stage)
+{
+	struct gms_change batch[200];
+
+	for (uint64_t i = 0; i < 200; i++)
+		batch[i] = (struct gms_change){
+			FX_RANGE(i * 1301 % (FX_1G - 9), 1 + i % 9),
+			i % 3 ? S : GMS_STATE_USER0, i % 3 ? GMS_STATE_USER1 : 0,
+		};
+	return gms_convert(stage->space, batch, 200, NULL, NULL);
+}
+
+static int act_both_ways(struct stage *stage)
+{
+	struct gms_change batch[60];
+
+	for (uint64_t i = 0; i < 60; i++)
+		batch[i] = (struct gms_change){
+			FX_RANGE(i * 40, 20), i & 1 ? S : 0, i & 1 ? 0 : S,
+		};
+	return gms_convert(stage->space, batch, 60, NULL, NULL);
+}
+
+static int act_every_gib(struct stage *stage)
+{
+	struct gms_change batch[64];
+
+	for (uint64_t g = 0; g < 64; g++)
+		batch[g] = (struct gms_change){ FX_RANGE((16 + g) * FX_1G + g, 1), S, 0 };
+	return gms_convert(stage->space, batch, 64, NULL, NULL);
+}
+
+static int act_pin(struct stage *stage)
+{
+	return gms_pin(stage->space, FX_RANGE(900, 40), GMS_PIN_WRITE, 2, &stage->pin, NULL);
+}
+
+static int act_split_2m(struct stage *stage)
+{
+	return gms_folio_split(stage->space, SECOND + 900, 0);
+}
+
+static int act_split_1g(struct stage *stage)
+{
+	return gms_folio_split(stage->space, 900, 0);
+}
+
+static int act_reserve(struct stage *stage)
+{
+	return gms_space_reserve(stage->space, 700);
+}
+
+static const struct scenario scenarios[] = {
+	{ "region add", prepare_nothing, act_region_add, false },
+	{ "many regions", prepare_nothing, act_many_regions, true },
+	{ "share a page", prepare_nothing, act_share_page, false },
+	{ "share a span", prepare_nothing, act_share_span, false },
+	{ "share small pages", prepare_nothing, act_share_small_pages, false },
+	{ "unshare ragged", prepare_ragged, act_unshare_ragged, false },
+	{ "share a span of ragged", prepare_ragged, act_share_span, false },
+	{ "large batch", prepare_nothing, act_large_batch, false },
+	{ "large batch on ragged", prepare_ragged, act_large_batch, false },
+	{ "both ways on ragged", prepare_ragged, act_both_ways, false },
+	{ "every GiB", prepare_large, act_every_gib, false },
+	{ "pin", prepare_dry, act_pin, false },
+	{ "other attributes, dry", prepare_dry, act_dirty, false },
+	{ "share a span, dry", prepare_dry, act_share_span, false },
+	{ "both ways, dry", prepare_dry, act_both_ways, false },
+	{ "split 2M", prepare_nothing, act_split_2m, false },
+	{ "split 1G", prepare_nothing, act_split_1g, false },
+	{ "reserve", prepare_nothing, act_reserve, true },
+};
+
+static void stage_open(struct stage *stage, const struct scenario *scenario)
+{
+	memset(stage, 0, sizeof(*stage));
+	fx_mem_init(&stage->mem);
+	stage->host = fx_host_new(0, FX_1G + 64 * FX_2M);
+	stage->space = fx_plain_space(&stage->mem);
+	fx_region(stage->space, FX_RANGE(0, FX_1G), 18, D, stage->host);
+	fx_region(stage->space, FX_RANGE(SECOND, 64 * FX_2M), 9, D, stage->host);
+	fx_region(stage->space, FX_RANGE(THIRD, 1000), 0, D, NULL);
+	scenario->prepare(stage);
+}
+
+static void stage_close(struct stage *stage)
+{
+	ck_assert_msg(!stage->host->broken[0], "%s", stage->host->broken);
+	fx_space_done(stage->space, &stage->mem);
+	fx_host_free(stage->host);
+}
+
+/* The call with allocation n failing; false when it has not as many. */
+static bool starve(const struct scenario *scenario, uint64_t n, bool sticky)
+{
+	struct fx_snap before, after;
+	struct stage stage;
+	uint64_t live;
+	int err;
+
+	stage_open(&stage, scenario);
+	fx_snap_take(&before, stage.space, stage.host);
+	live = stage.mem.live_bytes;
+	fx_mem_fail_after(&stage.mem, n, sticky);
+	err = scenario->act(&stage);
+	fx_mem_heal(&stage.mem);
+	if (!stage.mem.refused) {
+		ck_assert_msg(!err, "%s: %s without a famine", scenario->name, gms_strerror(err));
+		stage_close(&stage);
+		return false;
+	}
+	ck_assert_msg(err == -ENOMEM, "%s, allocation %" PRIu64 ": %s", scenario->name, n,
+		      gms_strerror(err));
+	fx_snap_take(&after, stage.space, stage.host);
+	fx_snap_same(&before, &after);
+	fx_check(stage.space);
+	if (n == 0 && sticky && !scenario->keeps)
+		ck_assert_msg(stage.mem.live_bytes == live,
+			      "%s: %" PRIu64 " bytes live without any allocation, before %" PRIu64,
+			      scenario->name, stage.mem.live_bytes, live);
+
+	live = stage.mem.live_bytes;
+	fx_mem_fail_after(&stage.mem, 0, true);
+	err = scenario->act(&stage);
+	fx_mem_heal(&stage.mem);
+	if (err) {	/* or what the first time got was enough */
+		ck_assert_int_eq(err, -ENOMEM);
+		ck_assert_uint_eq(stage.mem.live_bytes, live);
+		fx_snap_take(&after, stage.space, stage.host);
+		fx_snap_same(&before, &after);
+		ck_assert_msg(!scenario->act(&stage), "%s fails with memory back", scenario->name);
+	}
+	stage_close(&stage);
+	return true;
+}
+
+START_TEST(every_failing_allocation_leaves_no_trace)	/* _i: scenario, and kind of famine */
+{
+	const struct scenario *scenario = &scenarios[_i / 2];
+	uint64_t n = 0;
+
+	while (starve(scenario, n, _i & 1))
+		n++;
+	ck_assert_msg(n, "%s allocates nothing: it tests nothing", scenario->name);
+}
+END_TEST
+
+START_TEST(new_space_fails_cleanly)	/* _i: all from the n-th on, or only it */
+{
+	for (uint64_t n = 0;; n++) {
+		struct gms_space *space = NULL;
+		struct gms_space_opts opts;
+		struct fx_mem mem;
+		int err;
+
+		fx_mem_init(&mem);
+		GMS_INIT(&opts);
+		opts.mem = &mem.ops;
+		fx_mem_fail_after(&mem, n, _i);
+		err = gms_space_new(&space, &opts);
+		if (!mem.refused) {
+			ck_assert_int_eq(err, 0);
+			ck_assert_uint_gt(n, 0);
+			gms_space_free(space);
+			ck_assert_uint_eq(mem.live_blocks, 0);
+			return;
+		}
+		ck_assert_int_eq(err, -ENOMEM);
+		ck_assert_ptr_null(space);
+		ck_assert_uint_eq(mem.live_blocks, 0);
+	}
+}
+END_TEST
+
+/* Calls whose headers say that they allocate nothing. */
+START_TEST(what_allocates_nothing_needs_no_memory)
+{
+	const struct scenario scenario = { "no memory", prepare_many_pins, NULL, false };
+	struct gms_pin_info pins[600];
+	struct stage stage;
+	struct fx_snap snap;
+	uint64_t calls;
+	size_t found;
+
+	stage_open(&stage, &scenario);
+	ck_assert_int_eq(gms_pins_in(stage.space, FX_ALL, pins, 600, &found), 0);
+	ck_assert_uint_eq(found, 501);
+	calls = stage.mem.calls;
+	fx_mem_fail_after(&stage.mem, 0, true);
+	fx_snap_take(&snap, stage.space, stage.host);
+	fx_check(stage.space);
+	for (size_t i = 0; i < found; i++)
+		ck_assert_int_eq(gms_unpin(stage.space, pins[i].id), 0);
+	ck_assert_int_eq(gms_unshare(stage.space, FX_RANGE(0, FX_1G), NULL), 0);
+	for (gms_gfn gfn = 0; gfn < SECOND + 1; gfn += SECOND) {
+		struct gms_region region;
+
+		GMS_INIT(&region);
+		ck_assert_int_eq(gms_region_get(stage.space, gfn, &region), 0);
+		ck_assert_int_eq(gms_region_remove(stage.space, region.id), 0);
+	}
+	ck_assert_uint_eq(stage.mem.calls, calls);
+	fx_mem_heal(&stage.mem);
+	stage_close(&stage);
+}
+END_TEST
+
+int main(void)
+{
+	Suite *s = suite_create("oom");
+	TCase *tc = fx_case(s, "oom");
+
+	tcase_add_loop_test(tc, new_space_fails_cleanly, 0, 2);
+	tcase_add_loop_test(tc, every_failing_allocation_leaves_no_trace, 0,
+			    2 * (int)(sizeof(scenarios) / sizeof(scenarios[0])));
+	tcase_add_test(tc, what_allocates_nothing_needs_no_memory);
+	return fx_run(s);
+}
