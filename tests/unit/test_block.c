@@ -93,8 +93,8 @@ START_TEST(random_runs_come_back_from_every_kind)
 	static const unsigned states[] = { 2, 3, 16, 300 };
 	unsigned seen[GMS__WIDE + 1] = { 0 };
 
-	for (unsigned round = 0; round < 1200; round++) {
-		const unsigned n = states[round * 4 / 1200];
+	for (unsigned round = 0; round < 1200 / fx_slowdown(); round++) {
+		const unsigned n = states[round * 4 * fx_slowdown() / 1200 % 4];
 		const unsigned length = 1 + (unsigned)fx_rand_below(&rng, round % 7 ? 200 : 4);
 		unsigned lo = 0, hi = PAGES;
 
@@ -177,7 +177,7 @@ END_TEST
 START_TEST(garbage_stays_within_the_block)
 {
 	/* What a reader may see of a leaf that is somebody else's by now. */
-	for (unsigned round = 0; round < 3000; round++) {
+	for (unsigned round = 0; round < 3000 / fx_slowdown(); round++) {
 		const unsigned i = (unsigned)fx_rand_below(&rng, PAGES);
 		const uint64_t kind = GMS__LIST16 + fx_rand_below(&rng, GMS__WIDE - GMS__LIST16 + 1);
 		const uint64_t places = fx_rand_u64(&rng) & ~GMS__BLOCK_PTR & ~UINT64_C(15);

@@ -107,7 +107,7 @@ START_TEST(random_edits_equal_an_array)
 
 	fx_rand_init(&rand, fx_seed(), (uint64_t)_i);
 	region(FIRST, PAGES, 0);
-	for (int step = 0; step < 300; step++) {
+	for (int step = 0; step < 300 / (int)fx_slowdown(); step++) {
 		uint64_t first = FIRST + fx_rand_below(&rand, PAGES);
 		uint64_t n = 1 + fx_rand_below(&rand, length[fx_rand_below(&rand, 6)]);
 		gms_state set = (gms_state)fx_rand_below(&rand, states);
