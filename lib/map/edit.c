@@ -377,9 +377,9 @@ static uint64_t gib_identity(const struct gms__region *r, gms_gfn gfn)
 
 /*
  * Several segments of a batch change one block: what it is on the way, and in
- * the end, may be of any class.
+ * the end, may be of any class. true: that was provided for, once for all.
  */
-static void several(struct gms__needs *needs, uint64_t id)
+static bool several(struct gms__needs *needs, uint64_t id)
 {
 	if (needs->last_block == id && needs->last_detour != id) {
 		for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++)
@@ -388,6 +388,7 @@ static void several(struct gms__needs *needs, uint64_t id)
 		needs->detours = true;
 	}
 	needs->last_block = id;
+	return needs->last_detour == id;
 }
 
 /* The leaf that the block at one edge of an edit will have, if the edit covers it in part. */
@@ -411,7 +412,8 @@ static void needs_leaf(struct gms__map *map, const struct gms__region *r, uint64
 
 		if (changed(old, set, clear) == old)
 			return;
-		several(needs, id);
+		if (several(needs, id))
+			return;
 		/* Places are taken here and now: later there may be none. */
 		if (gms__palette_place(&map->palette, old) < 0 ||
 		    gms__palette_place(&map->palette, changed(old, set, clear)) < 0)
@@ -419,7 +421,8 @@ static void needs_leaf(struct gms__map *map, const struct gms__region *r, uint64
 		return;
 	}
 	if (gms__block_kind(word) == GMS__PLANE && in_place(&map->palette, word, set, clear)) {
-		several(needs, id);
+		if (several(needs, id))
+			return;
 		needs->leaves[GMS__LEAF32]++;	/* should it turn out few */
 		needs->leaves[GMS__LEAF64]++;
 		return;
@@ -428,7 +431,8 @@ static void needs_leaf(struct gms__map *map, const struct gms__region *r, uint64
 	if (!gms__runs_edit(&runs, (unsigned)(gms__max(first, lo) - base),
 			    (unsigned)(gms__min(end, hi) - base), set, clear))
 		return;
-	several(needs, id);
+	if (several(needs, id))
+		return;
 	kind = gms__runs_kind(&runs, &map->palette);
 	if (kind >= GMS__LIST16)
 		needs->leaves[gms__block_class(kind)]++;

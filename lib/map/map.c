@@ -53,10 +53,11 @@ int gms__map_reserve(struct gms__map *map, uint64_t nblocks, uint64_t ngibs)
 {
 	int err = 0;
 
-	if (nblocks > UINT64_MAX - IN_FLIGHT)
+	if (nblocks > (UINT64_MAX - IN_FLIGHT) / 2)
 		return -ENOMEM;
+	/* Twice: a block that a batch changes several times is provided for so. */
 	for (unsigned c = 0; !err && c < GMS__LEAF_CLASSES; c++)
-		err = gms__pool_reserve(&map->leaves[c], nblocks + IN_FLIGHT);
+		err = gms__pool_reserve(&map->leaves[c], 2 * nblocks + IN_FLIGHT);
 	return err ? err : gms__pool_reserve(&map->chunks, ngibs + IN_FLIGHT);
 }
 

@@ -228,6 +228,31 @@ START_TEST(reserve_makes_conversions_independent_of_the_allocator)
 }
 END_TEST
 
+/* Many changes of one block count as one block. */
+START_TEST(reserve_covers_a_batch_within_one_block)
+{
+	struct gms_change changes[100];
+	struct gms_convert_opts opts;
+	uint64_t calls;
+
+	fx_region(space, FX_RANGE(0, FX_2M), 0, 0, NULL);
+	for (gms_gfn gfn = 0; gfn < FX_2M; gfn++) {	/* three states by turns */
+		changes[0] = (struct gms_change){ FX_RANGE(gfn, 1),
+						  (gms_state)(gfn % 3) * GMS_STATE_USER0, 0 };
+		ck_assert_int_eq(gms_convert(space, changes, 1, NULL, NULL), 0);
+	}
+	ck_assert_int_eq(gms_space_reserve(space, 1), 0);
+	for (uint64_t i = 0; i < 100; i++)
+		changes[i] = (struct gms_change){ FX_RANGE(5 * i, 3), GMS_STATE_SHARED, 0 };
+	GMS_INIT(&opts);
+	opts.flags = GMS_CONVERT_NO_ALLOC;
+	calls = mem.calls;
+	ck_assert_int_eq(gms_convert(space, changes, 100, &opts, NULL), 0);
+	ck_assert_uint_eq(mem.calls, calls);
+	ck_assert_uint_eq(fx_shared(space, FX_ALL), 300);
+}
+END_TEST
+
 START_TEST(reserve_out_of_memory_keeps_what_could_be_had)
 {
 	struct fx_snap before, after;
@@ -265,6 +290,7 @@ int main(void)
 	tcase_add_test(tc, reserve_refuses_null);
 	tcase_add_test(tc, reserve_of_none_allocates_nothing);
 	tcase_add_test(tc, reserve_makes_conversions_independent_of_the_allocator);
+	tcase_add_test(tc, reserve_covers_a_batch_within_one_block);
 	tcase_add_test(tc, reserve_out_of_memory_keeps_what_could_be_had);
 	return fx_run(s);
 }
