@@ -8,7 +8,7 @@ cd "${1-${top_srcdir:-${0%/*}/../..}}"
 
 failures=0
 files=0
-for folder in lib include tests examples man; do
+for folder in lib include tests examples bench man; do
 	[ -d "$folder" ] || continue
 	part=$folder/Makemodule.am
 	[ "$folder" != include ] || part=lib/Makemodule.am

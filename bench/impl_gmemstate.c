@@ -1,0 +1,225 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * impl_gmemstate.c - this library, whole public calls.
+ *
+ * A conversion here checks its arguments, takes the locks, looks for pins and
+ * frozen pages, keeps the counts and the ledger. Four variants: folios of 4K
+ * (nothing to split), of 2M and of 1G (split and merged as they become mixed),
+ * and 4K with many live pins elsewhere, so that the pin check has a tree to
+ * look through.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+
+#include <gmemstate/gmemstate.h>
+
+#include "bits.h"
+#include "peer.h"
+
+/* The four attributes: bit i of a value. They are free of each other's rules. */
+#define VALUE_1		GMS_STATE_WRITE_PROTECT
+#define VALUE_2		GMS_STATE_DIRTY
+#define VALUE_3		GMS_STATE_USER0
+#define VALUE_ALL	(GMS_STATE_SHARED | VALUE_1 | VALUE_2 | VALUE_3)
+
+#define NPINS		65536u
+#define PIN_STRIDE	16u
+
+static void must(int err, const char *what)
+{
+	if (err) {
+		fprintf(stderr, "bench: gmemstate: %s: %s\n", what, gms_strerror(err));
+		exit(1);
+	}
+}
+
+static gms_state state_of(unsigned value)
+{
+	return (value & 1 ? GMS_STATE_SHARED : 0) | (value & 2 ? VALUE_1 : 0) |
+	       (value & 4 ? VALUE_2 : 0) | (value & 8 ? VALUE_3 : 0);
+}
+
+static unsigned value_of(unsigned state)
+{
+	return (state & GMS_STATE_SHARED ? 1u : 0) | (state & VALUE_1 ? 2u : 0) |
+	       (state & VALUE_2 ? 4u : 0) | (state & VALUE_3 ? 8u : 0);
+}
+
+static struct gms_range range_of(uint64_t first, uint64_t end)
+{
+	return (struct gms_range){ first, end - first };
+}
+
+static struct gms_space *space_new(uint64_t npages, uint32_t order)
+{
+	struct gms_region_opts region;
+	struct gms_space *space;
+
+	must(gms_space_new(&space, NULL), "gms_space_new");
+	GMS_INIT(&region);
+	region.npages = npages;
+	region.base_order = order;
+	must(gms_region_add(space, &region, NULL), "gms_region_add");
+	return space;
+}
+
+static void *create_4k(uint64_t npages)
+{
+	return space_new(npages, GMS_ORDER_4K);
+}
+
+static void *create_2m(uint64_t npages)
+{
+	return space_new(npages, GMS_ORDER_2M);
+}
+
+static void *create_1g(uint64_t npages)
+{
+	return space_new(npages, GMS_ORDER_1G);
+}
+
+static void *create_pins(uint64_t npages)
+{
+	struct gms_space *space = space_new(npages, GMS_ORDER_4K);
+	struct gms_region_opts region;
+	gms_pin_id id;
+
+	GMS_INIT(&region);
+	region.first = 2 * npages;
+	region.npages = (uint64_t)NPINS * PIN_STRIDE;
+	region.state = GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP;
+	must(gms_region_add(space, &region, NULL), "gms_region_add");
+	for (unsigned i = 0; i < NPINS; i++)
+		must(gms_pin(space, (struct gms_range){ region.first + i * PIN_STRIDE, 8 },
+			     0, 0, &id, NULL), "gms_pin");
+	return space;
+}
+
+static void destroy(void *map)
+{
+	gms_space_free(map);
+}
+
+static unsigned get(void *map, uint64_t page)
+{
+	return gms_state_at(map, page);
+}
+
+static void set(void *map, uint64_t first, uint64_t end, unsigned shared)
+{
+	if (shared)
+		must(gms_share(map, range_of(first, end), NULL), "gms_share");
+	else
+		must(gms_unshare(map, range_of(first, end), NULL), "gms_unshare");
+}
+
+static void assign(void *map, uint64_t first, uint64_t end, unsigned value)
+{
+	const gms_state state = state_of(value);
+	const struct gms_change change = { range_of(first, end), state, VALUE_ALL & ~state };
+
+	must(gms_convert(map, &change, 1, NULL, NULL), "gms_convert");
+}
+
+static int uniform(void *map, uint64_t first, uint64_t end)
+{
+	bool same;
+
+	must(gms_uniform(map, range_of(first, end), GMS_STATE_SHARED, &same), "gms_uniform");
+	return same ? (int)(gms_state_at(map, first) & GMS_STATE_SHARED) : -1;
+}
+
+static uint64_t next(void *map, uint64_t first, uint64_t end)
+{
+	gms_gfn gfn;
+
+	if (gms_find(map, range_of(first, end), GMS_STATE_SHARED, GMS_STATE_SHARED, &gfn))
+		return end;
+	return gfn;
+}
+
+static void runs(void *map, uint64_t first, uint64_t end, run_fn *fn, void *arg)
+{
+	struct gms_iter it;
+	struct gms_run run;
+
+	must(gms_iter_init(&it, map, range_of(first, end), GMS_STATE_SHARED), "gms_iter_init");
+	while (gms_iter_next(&it, &run)) {
+		if (run.state)
+			fn(arg, run.first, run.first + run.npages);
+	}
+}
+
+static uint64_t count(void *map, uint64_t first, uint64_t end)
+{
+	uint64_t npages;
+
+	must(gms_count(map, range_of(first, end), GMS_STATE_SHARED, GMS_STATE_SHARED, &npages),
+	     "gms_count");
+	return npages;
+}
+
+/* The one place to change when the library exports bitmaps itself. */
+static void bitmap(void *map, uint64_t first, uint64_t end, uint64_t *bits)
+{
+	struct gms_iter it;
+	struct gms_run run;
+
+	bits_clear(bits, 0, end - first);
+	must(gms_iter_init(&it, map, range_of(first, end), GMS_STATE_SHARED), "gms_iter_init");
+	while (gms_iter_next(&it, &run)) {
+		if (run.state)
+			bits_set(bits, run.first - first, run.first - first + run.npages);
+	}
+}
+
+static void batch(void *map, const uint64_t *pages, size_t n, unsigned shared)
+{
+	struct gms_change change[512];
+
+	while (n) {
+		const size_t some = n < 512 ? n : 512;
+
+		for (size_t i = 0; i < some; i++)
+			change[i] = (struct gms_change){
+				{ pages[i], 1 }, shared ? GMS_STATE_SHARED : 0,
+				shared ? 0 : GMS_STATE_SHARED
+			};
+		must(gms_convert(map, change, some, NULL, NULL), "gms_convert");
+		pages += some;
+		n -= some;
+	}
+}
+
+static uint64_t bytes(void *map)
+{
+	struct gms_acct acct;
+
+	GMS_INIT(&acct);
+	must(gms_acct_read(map, &acct), "gms_acct_read");
+	return acct.metadata_bytes;
+}
+
+#define CALLS										\
+	.attrs = PEER_FOUR_ATTRS, .destroy = destroy, .get = get, .value = value_of,	\
+	.set = set, .assign = assign, .uniform = uniform, .next = next, .runs = runs,	\
+	.count = count, .bitmap = bitmap, .batch = batch, .bytes = bytes
+
+const struct peer peer_gmemstate = {
+	.name = "gmemstate", .flags = PEER_OURS | PEER_ANY_THREAD, .create = create_4k, CALLS
+};
+
+const struct peer peer_gmemstate_2m = {
+	.name = "gmemstate-2m", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
+	.create = create_2m, CALLS
+};
+
+const struct peer peer_gmemstate_1g = {
+	.name = "gmemstate-1g", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
+	.create = create_1g, CALLS
+};
+
+const struct peer peer_gmemstate_pins = {
+	.name = "gmemstate-pins", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
+	.create = create_pins, CALLS
+};
