@@ -271,6 +271,7 @@ int mv_options_parse(struct mv_options *options, int argc, char **argv)
 			help();
 			return 1;
 		default:	/* getopt said what is wrong */
+			fprintf(stderr, "minivmm: see --help\n");
 			return -EINVAL;
 		}
 	}

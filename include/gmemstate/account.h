@@ -110,7 +110,7 @@ gms_acct_read(const struct gms_space *space, struct gms_acct *acct);
  * @brief Add what only the embedder sees.
  *
  * @param space The space.
- * @param tag   Who caused it.
+ * @param tag   Who caused it; not used by this version, which keeps totals of a space.
  * @param kind  A kind from #GMS_ACCT_GUEST_EXITS on; the library counts the others itself.
  * @param count How many; 0 adds time only.
  * @param ns    Time spent on them; 0 if not known.

@@ -31,7 +31,7 @@ struct gms_convert_opts {
 	size_t	 size;	/**< Bytes of this struct the caller knows. */
 	uint32_t flags;	/**< GMS_CONVERT_* bits. */
 	uint32_t mode;	/**< enum gms_convert_mode. */
-	gms_tag	 tag;	/**< Who asks, for the ledger. */
+	gms_tag	 tag;	/**< Who asks; kept for later, not used by this version. */
 };
 
 /** @brief What a conversion did, or what stopped it. Clear with GMS_INIT(). */
@@ -53,7 +53,8 @@ struct gms_convert_result {
  *
  * @param space  The space.
  * @param range  Pages; may span regions, not holes.
- * @param result NULL, or filled in on success, and on errors that name a page.
+ * @param result NULL, or filled in; on an error with the lowest page that was
+ *               refused and why, or with zeros if no page is to blame.
  * @retval 0       Every page is shared; the backend has mapped those that were not.
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
@@ -78,7 +79,8 @@ gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_re
  *
  * @param space  The space.
  * @param range  Pages; may span regions, not holes.
- * @param result NULL, or filled in on success, and on errors that name a page.
+ * @param result NULL, or filled in; on an error with the lowest page that was
+ *               refused and why, or with zeros if no page is to blame.
  * @retval 0       Every page is private; the backend has unmapped those that were not.
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
@@ -118,13 +120,15 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  *                during the call, not kept.
  * @param nchanges 0 succeeds and changes nothing.
  * @param opts     NULL for defaults.
- * @param result   NULL, or filled in on success, and on errors that name a page.
+ * @param result   NULL, or filled in; on an error with the lowest page that was
+ *                 refused and why, or with zeros if no page is to blame.
  * @retval 0       Every page is as the batch says.
  * @retval -EINVAL NULL; empty or wrapping range; unknown bit, flag or mode; a bit in
  *                 both set and clear; a struct shorter than its own size member.
  * @retval -E2BIG  A nonzero member this library does not know; too many changes to count.
  * @retval -ENOENT A page is a hole; see error_gfn.
- * @retval -EOPNOTSUPP The profile does not know an attribute that is changed.
+ * @retval -EOPNOTSUPP The profile does not know an attribute that is changed; error_gfn is
+ *                 where that change begins.
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
  *                 missing or leave the direct map; error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.

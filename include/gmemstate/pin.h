@@ -127,10 +127,12 @@ GMS_API bool gms_gup_iter_next(struct gms_gup_iter *it, struct gms_gup_run *run)
  * @param tag       Who holds them, for whoever is blocked.
  * @param id        Where the pin's name goes.
  * @param error_gfn NULL, or where the lowest refused frame goes on an error that has one.
- * @retval 0       All pages are held.
+ * @retval 0       All pages are held; else the error is that of the lowest page
+ *                 that is refused.
  * @retval -EINVAL NULL; empty or wrapping range; unknown flag.
  * @retval -ENOENT A page is a hole.
- * @retval -EFAULT A page may not be pinned; gms_gup_query() says why.
+ * @retval -EFAULT A page may not be pinned; gms_gup_query() says why. Often: the
+ *                 region was described without DIRECT_MAP.
  * @retval -EHWPOISON A page is poisoned.
  * @retval -ENOMEM Out of memory.
  * @par On error

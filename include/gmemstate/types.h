@@ -112,7 +112,7 @@ enum gms_reason {
 	GMS_REASON_PINNED,		/**< A pin overlaps it. */
 	GMS_REASON_SHARED,		/**< Shared, and the change is for private pages. */
 	GMS_REASON_PROFILE,		/**< The space's profile does not know the change. */
-	GMS_REASON_MIXED,		/**< The block holds shared and private pages. */
+	GMS_REASON_MIXED,		/**< The block holds both; not reported by this version. */
 	GMS_REASON_BACKEND,		/**< The embedder's backend failed. */
 	GMS_REASON_NO_MEMORY,		/**< The allocator refused. */
 	GMS_REASON_COUNT		/**< Number of reasons of this version. */

@@ -19,6 +19,16 @@ static int check_change(const struct gms_space *space, const struct gms_change *
 	return gms__profile_may_change(space->profile, bits) ? 0 : -EOPNOTSUPP;
 }
 
+static void outside_profile(const struct gms_change *change, struct gms_convert_result *result)
+{
+	struct gms_convert_result ours;
+
+	GMS_INIT(&ours);
+	ours.error_gfn = change->range.first;
+	ours.error_reason = GMS_REASON_PROFILE;
+	gms__sized_out(result, &ours, sizeof(ours));
+}
+
 static uint64_t flushes(const struct gms_charge *charge)
 {
 	return charge->count[GMS_ACCT_FLUSH_STAGE2] + charge->count[GMS_ACCT_FLUSH_PROCESS] +
@@ -79,19 +89,22 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 		err = gms__sized_check(result, sizeof(*result));
 	if (err)
 		return err;
+	/* Nobody shall read what an earlier call left there. */
+	if (result)
+		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
 	if ((opts.flags & ~GMS_CONVERT_NO_ALLOC) || opts.mode != GMS_CONVERT_ATOMIC)
 		return -EINVAL;
 	if (nchanges > SIZE_MAX / 4 / sizeof(struct gms__segment))
 		return -E2BIG;
 	for (size_t i = 0; i < nchanges; i++) {
 		err = check_change(space, &changes[i]);
+		if (err == -EOPNOTSUPP && result)
+			outside_profile(&changes[i], result);
 		if (err)
 			return err;
 	}
 	if (!nchanges) {
 		gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
-		if (result)
-			gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
 		return 0;
 	}
 	return convert(space, changes, nchanges, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);

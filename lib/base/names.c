@@ -32,7 +32,7 @@ const char *gms_strerror(int error)
 	case -ENOSPC:		return "no room left";
 	case -EAGAIN:		return "pinned";
 	case -EBUSY:		return "frozen or mixed";
-	case -EFAULT:		return "page may not be touched";
+	case -EFAULT:		return "page may not be pinned or touched";
 	case -EPERM:		return "state not allowed";
 	case -EHWPOISON:	return "hardware error in the page";
 	case -EOPNOTSUPP:	return "not supported here";

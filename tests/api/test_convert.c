@@ -403,6 +403,33 @@ START_TEST(no_alloc_refuses_what_was_not_set_aside)
 }
 END_TEST
 
+/* A result that is used again says nothing of the call before. */
+START_TEST(result_of_an_error_is_of_that_error)
+{
+	struct gms_space *inplace;
+	struct fx_mem own;
+	struct gms_change accept;
+
+	fx_mem_init(&own);
+	inplace = fx_space(&own, GMS_PROFILE_GMEM_INPLACE, GMS_SPLIT_LEVELS, GMS_MERGE_EAGER);
+	fx_region(inplace, FX_RANGE(FX_2M, FX_2M), GMS_ORDER_2M, 0, NULL);
+	GMS_INIT(&result);
+	ck_assert_int_eq(gms_share(inplace, FX_RANGE(FX_2M - 1, 2), &result), -ENOENT);
+	ck_assert_uint_eq(result.error_gfn, FX_2M - 1);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_HOLE);
+
+	ck_assert_int_eq(gms_share(inplace, FX_RANGE(FX_2M, 0), &result), -EINVAL);
+	ck_assert_uint_eq(result.error_gfn, 0);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_NONE);
+
+	accept = (struct gms_change){ FX_RANGE(FX_2M + 3, 1), GMS_STATE_ACCEPTED, 0 };
+	ck_assert_int_eq(gms_convert(inplace, &accept, 1, NULL, &result), -EOPNOTSUPP);
+	ck_assert_uint_eq(result.error_gfn, FX_2M + 3);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_PROFILE);
+	fx_space_done(inplace, &own);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("convert");
@@ -411,6 +438,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, bad_ranges_are_refused, 0,
 			    (int)(sizeof(bad_ranges) / sizeof(bad_ranges[0])));
+	tcase_add_test(tc, result_of_an_error_is_of_that_error);
 	tcase_add_test(tc, null_is_refused);
 	tcase_add_test(tc, no_changes_succeed);
 	tcase_add_test(tc, unknown_and_contrary_bits_are_refused);
