@@ -35,7 +35,7 @@ enum gms_acct_kind {
 	GMS_ACCT_MERGES_1G,	   /**< Folios of 1G made of 2M. */
 	GMS_ACCT_PINS,		   /**< gms_pin() calls that succeeded. */
 	GMS_ACCT_UNPINS,	   /**< gms_unpin() calls that succeeded. */
-	GMS_ACCT_PINS_REFUSED,	   /**< gms_pin() calls refused for a page's state. */
+	GMS_ACCT_PINS_REFUSED,	   /**< gms_pin() calls refused for a page. */
 
 	GMS_ACCT_GUEST_EXITS,	   /**< Exits from the guest to the host kernel. */
 	GMS_ACCT_HYPERCALLS,	   /**< Hypercalls of the guest. */
@@ -76,7 +76,8 @@ struct gms_acct {
 	uint64_t pages;			/**< Pages of all regions. */
 	uint64_t shared_pages;		/**< Those that are shared. */
 	uint64_t shared_pages_max;	/**< Most that were shared at once. */
-	uint64_t shared_page_ns;	/**< Page-time shared so far; 0 without a clock. */
+	uint64_t shared_page_ns;	/**< Page-time shared so far, low 64 bits; 0 without a clock. */
+	uint64_t shared_page_ns_high;	/**< The high 64 bits: a shared TiB needs them in 69 s. */
 	uint64_t folios_4k;		/**< Folios of order 0. */
 	uint64_t folios_2m;		/**< Folios of order 9. */
 	uint64_t folios_1g;		/**< Folios of order 18. */

@@ -4,9 +4,10 @@
  * @brief The host side of a region: what carries a conversion out.
  *
  * The core keeps the books and calls a backend for what only the host can do.
- * All runs of one commit that meet one backend arrive in one call, in order of
- * gfn, coalesced, no page twice: a kernel interface that takes a vector gets
- * one, and the flush at the end covers them all.
+ * All runs of one commit and direction arrive in one call, in order of gfn,
+ * coalesced, no page twice: a kernel interface that takes a vector gets one.
+ * Only where regions of another backend lie between them there are several
+ * calls. The flush at the end covers them all.
  *
  * Order within a commit. To private: the state is flipped, so that no new pin
  * is taken, then unmap_host. To shared: map_host, then the state is flipped.

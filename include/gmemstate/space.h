@@ -146,9 +146,11 @@ GMS_API void gms_space_free(struct gms_space *space);
  *
  * After this, conversions take no memory from the allocator, and with
  * #GMS_CONVERT_NO_ALLOC do not ask for it, as long as at most @p nleaves more
- * 2 MiB blocks hold more than one state than do now, and as many GiB; as one
- * conversion runs at a time; and as it has at most 100 changes and gives each
- * backend at most 400 runs. Regions added later are not provided for.
+ * 2 MiB blocks hold more than one state than do now, and as many GiB do, or
+ * did since they were last converted whole; as one conversion runs at a time;
+ * and as it has at most 100 changes, meets at most 400 runs of pages in one
+ * state, and gives backends at most 400 runs in each direction. Regions added
+ * later are not provided for.
  *
  * @param space   The space.
  * @param nleaves Most 2 MiB blocks that will be mixed at once, beyond those
@@ -185,7 +187,7 @@ gms_space_reserve(struct gms_space *space, uint64_t nleaves);
  * @retval -EOPNOTSUPP The profile does not know an attribute of the state.
  * @retval -E2BIG  A nonzero member this library does not know.
  * @retval -EEXIST It overlaps a region, in gfn or in hva.
- * @retval -ENOSPC More than 64 different backends.
+ * @retval -ENOSPC More than 64 different backends at once.
  * @retval -ENOMEM Out of memory.
  * @par On error
  * Nothing changed; *id is untouched.

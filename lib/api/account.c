@@ -26,7 +26,7 @@ int gms_acct_read(const struct gms_space *space, struct gms_acct *acct)
 	ours.pages = gms__load(&ledger->pages);
 	ours.shared_pages = gms__load(&ledger->shared_pages);
 	ours.shared_pages_max = gms__load(&ledger->shared_pages_max);
-	ours.shared_page_ns = gms__ledger_exposure(ledger);
+	gms__ledger_exposure(ledger, &ours.shared_page_ns, &ours.shared_page_ns_high);
 	ours.folios_4k = gms__load(&ledger->folios_4k);
 	ours.folios_2m = gms__load(&ledger->folios_2m);
 	ours.folios_1g = gms__load(&ledger->folios_1g);

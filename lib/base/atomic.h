@@ -13,6 +13,9 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+_Static_assert(__atomic_always_lock_free(sizeof(uint64_t), 0),
+	       "readers in signal handlers need lock-free 64-bit atomics");
+
 #define gms__load(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define gms__store(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define gms__load_relaxed(p)	__atomic_load_n((p), __ATOMIC_RELAXED)

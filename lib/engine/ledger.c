@@ -35,10 +35,20 @@ void gms__ledger_charge(struct gms__ledger *ledger, const struct gms_charge *cha
 		gms__ledger_count(ledger, kind, charge->count[kind]);
 }
 
+/* 64 bits would not do: a TiB that is shared fills them in 69 seconds. */
+static unsigned __int128 exposure_at(const struct gms__exposure *slot, uint64_t now)
+{
+	const uint64_t since = now > slot->at_ns ? now - slot->at_ns : 0;
+
+	return ((unsigned __int128)slot->page_ns_high << 64 | slot->page_ns) +
+	       (unsigned __int128)slot->pages * since;
+}
+
 static void expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
 {
 	const struct gms__exposure *old;
 	struct gms__exposure *new;
+	unsigned __int128 sum;
 	uint64_t now, latch;
 
 	gms__lock(&ledger->lock);
@@ -48,7 +58,9 @@ static void expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
 	now = ledger->now_ns(ledger->ctx);
 	if (now < old->at_ns)	/* a clock that went back adds nothing */
 		now = old->at_ns;
-	gms__store(&new->page_ns, old->page_ns + old->pages * (now - old->at_ns));
+	sum = exposure_at(old, now);
+	gms__store(&new->page_ns, (uint64_t)sum);
+	gms__store(&new->page_ns_high, (uint64_t)(sum >> 64));
 	gms__store(&new->pages, old->pages + more - fewer);
 	gms__store(&new->at_ns, now);
 	gms__store(&ledger->latch, latch + 1);
@@ -73,24 +85,29 @@ void gms__ledger_folios(struct gms__ledger *ledger, unsigned order, int64_t n)
 	gms__add(count, (uint64_t)n);
 }
 
-uint64_t gms__ledger_exposure(const struct gms__ledger *ledger)
+void gms__ledger_exposure(const struct gms__ledger *ledger, uint64_t *page_ns, uint64_t *high)
 {
 	struct gms__exposure at;
-	uint64_t latch, now;
+	unsigned __int128 sum;
+	uint64_t latch;
 
+	*page_ns = 0;
+	*high = 0;
 	if (!ledger->now_ns)
-		return 0;
+		return;
 	do {
 		const struct gms__exposure *slot;
 
 		latch = gms__load(&ledger->latch);
 		slot = &ledger->slot[latch & 1];
 		at.page_ns = gms__load(&slot->page_ns);
+		at.page_ns_high = gms__load(&slot->page_ns_high);
 		at.pages = gms__load(&slot->pages);
 		at.at_ns = gms__load(&slot->at_ns);
 	} while (gms__load_relaxed(&ledger->latch) != latch);
-	now = ledger->now_ns(ledger->ctx);
-	return now > at.at_ns ? at.page_ns + at.pages * (now - at.at_ns) : at.page_ns;
+	sum = exposure_at(&at, ledger->now_ns(ledger->ctx));
+	*page_ns = (uint64_t)sum;
+	*high = (uint64_t)(sum >> 64);
 }
 
 bool gms__ledger_may_charge(uint32_t kind)

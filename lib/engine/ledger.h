@@ -18,7 +18,8 @@
 #include "base/lock.h"
 
 struct gms__exposure {
-	uint64_t page_ns;	/* up to at_ns */
+	uint64_t page_ns;	/* up to at_ns, low half */
+	uint64_t page_ns_high;
 	uint64_t pages;		/* shared since */
 	uint64_t at_ns;
 };
@@ -54,7 +55,7 @@ void gms__ledger_charge(struct gms__ledger *ledger, const struct gms_charge *cha
 void gms__ledger_shared(struct gms__ledger *ledger, uint64_t more, uint64_t fewer);
 /* Folios of an order that appeared; negative: went. */
 void gms__ledger_folios(struct gms__ledger *ledger, unsigned order, int64_t n);
-uint64_t gms__ledger_exposure(const struct gms__ledger *ledger);
+void gms__ledger_exposure(const struct gms__ledger *ledger, uint64_t *page_ns, uint64_t *high);
 bool gms__ledger_may_charge(uint32_t kind);
 
 #endif

@@ -13,8 +13,8 @@
 #include "base/debug.h"
 
 #define SCRATCH_PER_SLAB	1
-/* One conversion at a time may list its segments and its runs, twice. */
-#define SCRATCH_RESERVED	4
+/* The lists that one conversion may have at a time, and one that moves. */
+#define SCRATCH_RESERVED	6
 
 int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 		    const struct gms_mem_ops *mem)
@@ -36,7 +36,6 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	space->merge = opts->merge;
 	space->log = opts->log;
 	space->ctx = opts->ctx;
-	space->nbackends = 0;
 	return 0;
 }
 
@@ -82,19 +81,23 @@ static bool overlaps(const struct gms__region *row, const struct gms_region_opts
 	       (uint64_t)(uintptr_t)row_hva < (uint64_t)(uintptr_t)hva + bytes;
 }
 
-/* index + 1 of a backend, which may be new; 0: there is no room. */
+/* index + 1 of a backend, or of a free slot for it; 0: there is no room. */
 static uint32_t backend_index(const struct gms_space *space, const struct gms_backend *b)
 {
-	uint32_t i;
+	uint32_t room = 0;
 
-	for (i = 0; i < space->nbackends; i++) {
+	for (uint32_t i = 0; i < GMS__MAX_BACKENDS; i++) {
 		const struct gms_backend *have = &space->backend[i];
 
+		if (!space->backend_regions[i]) {
+			room = room ? room : i + 1;
+			continue;
+		}
 		if (have->ctx == b->ctx && have->unmap_host == b->unmap_host &&
 		    have->map_host == b->map_host && have->flush == b->flush)
 			return i + 1;
 	}
-	return i < GMS__MAX_BACKENDS ? i + 1 : 0;
+	return room;
 }
 
 static int region_add_locked(struct gms_space *space, const struct gms_region_opts *opts,
@@ -130,10 +133,8 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	if (err)
 		return err;
 
-	if (index > space->nbackends) {
+	if (index && !space->backend_regions[index - 1]++)
 		space->backend[index - 1] = *backend;
-		space->nbackends = index;
-	}
 	*id = ++space->map.last_id;
 	gms__add(&space->ledger.regions, 1);
 	gms__add(&space->ledger.pages, opts->npages);
@@ -202,6 +203,8 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 
 	shared = gms__map_count_shared(&space->map, row.first, row.first + row.npages);
 	forget_folios(space, &row);
+	if (row.backend)
+		space->backend_regions[row.backend - 1]--;
 	gms__region_delete(&space->map, id);
 	gms__sub(&space->ledger.regions, 1);
 	gms__sub(&space->ledger.pages, row.npages);

@@ -36,8 +36,8 @@ struct gms_space {
 	uint32_t merge;
 	void	 (*log)(void *ctx, uint32_t level, const char *text);
 	void	 *ctx;
-	uint32_t nbackends;
 	struct gms_backend backend[GMS__MAX_BACKENDS];
+	uint32_t backend_regions[GMS__MAX_BACKENDS];	/* 0: the slot is free */
 };
 
 int  gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,

@@ -147,11 +147,15 @@ static gms_state list_piece(const struct gms__palette *palette, uint64_t word, u
 	return state;
 }
 
-/* The first page at or after one whose bit differs from bit; PAGES: none. */
-static unsigned plane_next(const uint64_t *plane, unsigned page, uint64_t flip)
+/*
+ * The first page at or after one whose bit differs from flip's; PAGES: none.
+ * here is the word of that page as it was read once: read again it might say
+ * otherwise, for bits change in place, and the page would not be in its piece.
+ */
+static unsigned plane_next(const uint64_t *plane, uint64_t here, unsigned page, uint64_t flip)
 {
 	unsigned w = page / 64;
-	uint64_t bits = (gms__load(&plane[w]) ^ flip) & ~UINT64_C(0) << page % 64;
+	uint64_t bits = (here ^ flip) & ~UINT64_C(0) << page % 64;
 
 	while (!bits && ++w < PAGES / 64)
 		bits = gms__load(&plane[w]) ^ flip;
@@ -159,10 +163,10 @@ static unsigned plane_next(const uint64_t *plane, unsigned page, uint64_t flip)
 }
 
 /* The end of the last stretch before page that differs; 0: none. */
-static unsigned plane_back(const uint64_t *plane, unsigned page, uint64_t flip)
+static unsigned plane_back(const uint64_t *plane, uint64_t here, unsigned page, uint64_t flip)
 {
 	unsigned w = page / 64;
-	uint64_t bits = (gms__load(&plane[w]) ^ flip) & ~(~UINT64_C(0) << page % 64);
+	uint64_t bits = (here ^ flip) & ~(~UINT64_C(0) << page % 64);
 
 	while (!bits && w)
 		bits = gms__load(&plane[--w]) ^ flip;
@@ -175,14 +179,15 @@ static gms_state plane_piece(const struct gms__palette *palette, uint64_t word, 
 	const gms_state base = gms__palette_state(palette, gms__block_base(word)) & mask;
 	const gms_state other = gms__palette_state(palette, gms__block_other(word)) & mask;
 	const uint64_t *plane = gms__block_leaf(word);
-	const bool bit = plane_bit(word, page);
+	const uint64_t here = gms__load(&plane[page / 64]);
+	const bool bit = here >> page % 64 & 1;
 	const uint64_t flip = bit ? ~UINT64_C(0) : 0;
 
 	*first = 0;
 	*end = PAGES;
 	if (base != other) {
-		*first = plane_back(plane, page, flip);
-		*end = plane_next(plane, page, flip);
+		*first = plane_back(plane, here, page, flip);
+		*end = plane_next(plane, here, page, flip);
 	}
 	return bit ? other : base;
 }

@@ -281,12 +281,45 @@ START_TEST(page_time_is_the_integral_of_shared_pages)
 }
 END_TEST
 
+static uint64_t leap_ns(void *ctx)
+{
+	return *(uint64_t *)ctx;
+}
+
+/* A TiB that is shared fills 64 bits of page-ns in 69 seconds. */
+START_TEST(page_time_does_not_wrap)
+{
+	uint64_t now = 5;
+	struct gms_space_opts opts;
+	struct gms_space *large = NULL;
+	struct gms_acct acct;
+	const unsigned __int128 wanted = ((unsigned __int128)1 << 28) * UINT64_C(1000000000000);
+
+	GMS_INIT(&opts);
+	opts.now_ns = leap_ns;
+	opts.ctx = &now;
+	ck_assert_int_eq(gms_space_new(&large, &opts), 0);
+	fx_region(large, FX_RANGE(0, UINT64_C(1) << 28), GMS_ORDER_1G, GMS_STATE_SHARED, NULL);
+	now += UINT64_C(1000000000000);
+	for (int stored = 0; stored < 2; stored++) {	/* on the way, and in the books */
+		GMS_INIT(&acct);
+		ck_assert_int_eq(gms_acct_read(large, &acct), 0);
+		ck_assert_uint_eq(acct.shared_page_ns, (uint64_t)wanted);
+		ck_assert_uint_eq(acct.shared_page_ns_high, (uint64_t)(wanted >> 64));
+		ck_assert_uint_gt(acct.shared_page_ns_high, 0);
+		ck_assert_int_eq(gms_unshare(large, FX_RANGE(0, UINT64_C(1) << 28), NULL), 0);
+	}
+	gms_space_free(large);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("account");
 	TCase *tc = fx_case(s, "ledger");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, page_time_does_not_wrap);
 	tcase_add_test(tc, gauges_follow);
 	tcase_add_test(tc, removing_a_region_takes_its_pages_out);
 	tcase_add_test(tc, metadata_is_what_the_allocator_gave);

@@ -457,12 +457,34 @@ START_TEST(gfn_of_offset_translates_back_to_the_lowest)
 }
 END_TEST
 
+/* What a device took with it when it was unplugged is there for the next. */
+START_TEST(backends_of_removed_regions_make_room)
+{
+	struct gms_space *plug = fx_plain_space(NULL);
+	struct gms_backend backend;
+	struct gms_region_opts opts;
+	char device[200];
+	uint32_t id;
+
+	for (size_t i = 0; i < sizeof(device); i++) {
+		fx_region_opts(&opts, FX_RANGE(FX_2M, FX_2M), GMS_ORDER_2M, 0, NULL);
+		GMS_INIT(&backend);
+		backend.ctx = &device[i];
+		opts.backend = &backend;
+		ck_assert_int_eq(gms_region_add(plug, &opts, &id), 0);
+		ck_assert_int_eq(gms_region_remove(plug, id), 0);
+	}
+	gms_space_free(plug);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("region");
 	TCase *tc = fx_case(s, "add");
 
 	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, backends_of_removed_regions_make_room);
 	tcase_add_test(tc, add_refuses_null);
 	tcase_add_test(tc, add_without_id_is_fine);
 	tcase_add_loop_test(tc, add_refuses_bad_places, 0,
