@@ -31,7 +31,7 @@ static void *turn_pages(void *ctx)
 
 START_TEST(runs_hold_what_was_asked_for)
 {
-	const uint64_t rounds = UINT64_C(200000) / fx_slowdown();
+	const uint64_t rounds = UINT64_C(100000) / fx_slowdown();
 	struct gms_iter it;
 	struct gms_run run;
 	pthread_t writer;
