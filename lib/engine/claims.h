@@ -37,7 +37,7 @@ struct gms__claims {
 	struct gms__lock   lock;
 	struct gms__mem	  *mem;
 	struct gms__inode *root;
-	struct gms__claim **slab;	/* by slot / GMS__CLAIMS_PER_SLAB */
+	struct gms__claim **slab;	/* slot by slot, 64 a slab */
 	uint32_t	   nslabs;
 	uint32_t	   slab_capacity;
 	uint32_t	   free;	/* slot + 1 */

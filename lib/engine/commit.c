@@ -129,6 +129,7 @@ static void cut(struct gms__plan *plan, bool cut)
 {
 	const struct gms__shape *shape = plan->cuts.items;
 
+	/* Cuts do not depend on each other: any order undoes them. */
 	for (size_t i = 0; i < plan->cuts.n; i++)
 		gms__shape_cut(plan->space, shape[i].gfn, shape[i].order, cut, &plan->tables);
 }

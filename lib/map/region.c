@@ -111,7 +111,6 @@ static uint64_t gibs_of(const struct gms__region *r)
  */
 struct needs {
 	struct array	 *array;	
-	bool		  array_is_new;
 	struct gms__table *table[2];	/* NULL: the pair there is has room */
 };
 
