@@ -110,7 +110,7 @@ static uint64_t gibs_of(const struct gms__region *r)
  * so that a deletion always finds a spare that is large enough.
  */
 struct needs {
-	struct array	 *array;	
+	struct array	  *array;	/* the words of the GiB */
 	struct gms__table *table[2];	/* NULL: the pair there is has room */
 };
 
