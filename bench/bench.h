@@ -10,6 +10,7 @@
 
 #include "report.h"
 #include "states.h"
+#include "targets.h"
 #include "workloads.h"
 
 #define MAX_PEERS	32
@@ -24,7 +25,7 @@ struct options {
 	unsigned    samples;		/* medians of so many */
 	uint64_t    sample_ns;		/* about so long each */
 	bool	    quick;
-	bool	    instructions;
+	bool	    all;		/* the second table too */
 	int	    cpu[2];		/* for one thread, and for the second of W11 */
 };
 
@@ -32,6 +33,7 @@ struct contender {
 	const struct peer *peer;
 	void		  *map;
 	uint64_t	   bytes;	/* of metadata, when it had been built */
+	uint64_t	   used_bytes;
 };
 
 struct bench {
@@ -39,14 +41,20 @@ struct bench {
 	struct report	  report;
 	struct contender  contender[MAX_PEERS];
 	size_t		  n;
-	uint64_t	 *blocks;	/* scratch: a bit a 2M block */
+	uint64_t	 *touched;	/* scratch: a bit a page */
 };
 
 /* Is word in a list that is separated by commas? A NULL list holds every word. */
 bool listed(const char *list, const char *word);
 
-/* peers.c: fill in the contenders; what is missing goes into the report. */
-void peers_find(struct bench *bench);
+/* The same for ids of rows and workloads: W6 lists W6-2M, and W11-reader lists W11. */
+bool id_listed(const char *list, const char *id);
+
+/*
+ * peers.c: fill in the contenders; what is missing goes into the report, and
+ * with verify what is wrong too.
+ */
+void peers_find(struct bench *bench, bool verify);
 
 /* main.c */
 double median(double *value, unsigned n);
@@ -57,6 +65,7 @@ uint64_t choose_n(const struct bench *bench, const struct workload *work, struct
 
 /* concurrent.c: W11 in one state */
 void concurrent_measure(struct bench *bench, const struct state *state);
+void writers_measure(struct bench *bench, const struct state *state);
 
 /* memory.c: W9 */
 void memory_measure(struct bench *bench, const struct state *state);

@@ -175,6 +175,7 @@ static void flat_batch(void *map, const uint64_t *pages, size_t n, unsigned shar
 
 const struct peer peer_flat = {
 	.name = "flat", .attrs = PEER_ONE_ATTR, .flags = PEER_PLAIN | PEER_ANY_THREAD,
+	.max_pages = UINT64_C(1) << 32,
 	.create = flat_create, .get = flat_get, .set = flat_set, .batch = flat_batch,
 	FLAT_QUERIES
 };

@@ -3,54 +3,27 @@
  * impl_gmemstate.c - this library, whole public calls.
  *
  * A conversion here checks its arguments, takes the locks, looks for pins and
- * frozen pages, keeps the counts and the ledger. Four variants: folios of 4K
+ * frozen pages, keeps the counts and the ledger. Variants: folios of 4K
  * (nothing to split), of 2M and of 1G (split and merged as they become mixed),
- * and 4K with many live pins elsewhere, so that the pin check has a tree to
- * look through.
+ * 4K with many live pins elsewhere, so that the pin check has a tree to look
+ * through, and 4K with a backend that only counts.
  */
-#include <stdio.h>
-#include <stdlib.h>
-
-#include <gmemstate/gmemstate.h>
+#include <errno.h>
 
 #include "bits.h"
 #include "peer.h"
-
-/* The four attributes: bit i of a value. They are free of each other's rules. */
-#define VALUE_1		GMS_STATE_WRITE_PROTECT
-#define VALUE_2		GMS_STATE_DIRTY
-#define VALUE_3		GMS_STATE_USER0
-#define VALUE_ALL	(GMS_STATE_SHARED | VALUE_1 | VALUE_2 | VALUE_3)
+#include "values.h"
 
 #define NPINS		65536u
 #define PIN_STRIDE	16u
-
-static void must(int err, const char *what)
-{
-	if (err) {
-		fprintf(stderr, "bench: gmemstate: %s: %s\n", what, gms_strerror(err));
-		exit(1);
-	}
-}
-
-static gms_state state_of(unsigned value)
-{
-	return (value & 1 ? GMS_STATE_SHARED : 0) | (value & 2 ? VALUE_1 : 0) |
-	       (value & 4 ? VALUE_2 : 0) | (value & 8 ? VALUE_3 : 0);
-}
-
-static unsigned value_of(unsigned state)
-{
-	return (state & GMS_STATE_SHARED ? 1u : 0) | (state & VALUE_1 ? 2u : 0) |
-	       (state & VALUE_2 ? 4u : 0) | (state & VALUE_3 ? 8u : 0);
-}
 
 static struct gms_range range_of(uint64_t first, uint64_t end)
 {
 	return (struct gms_range){ first, end - first };
 }
 
-static struct gms_space *space_new(uint64_t npages, uint32_t order)
+static struct gms_space *space_new(uint64_t npages, uint32_t order,
+				   const struct gms_backend *backend)
 {
 	struct gms_region_opts region;
 	struct gms_space *space;
@@ -59,28 +32,29 @@ static struct gms_space *space_new(uint64_t npages, uint32_t order)
 	GMS_INIT(&region);
 	region.npages = npages;
 	region.base_order = order;
+	region.backend = backend;
 	must(gms_region_add(space, &region, NULL), "gms_region_add");
 	return space;
 }
 
 static void *create_4k(uint64_t npages)
 {
-	return space_new(npages, GMS_ORDER_4K);
+	return space_new(npages, GMS_ORDER_4K, NULL);
 }
 
 static void *create_2m(uint64_t npages)
 {
-	return space_new(npages, GMS_ORDER_2M);
+	return space_new(npages, GMS_ORDER_2M, NULL);
 }
 
 static void *create_1g(uint64_t npages)
 {
-	return space_new(npages, GMS_ORDER_1G);
+	return space_new(npages, GMS_ORDER_1G, NULL);
 }
 
 static void *create_pins(uint64_t npages)
 {
-	struct gms_space *space = space_new(npages, GMS_ORDER_4K);
+	struct gms_space *space = space_new(npages, GMS_ORDER_4K, NULL);
 	struct gms_region_opts region;
 	gms_pin_id id;
 
@@ -99,6 +73,44 @@ static void destroy(void *map)
 {
 	gms_space_free(map);
 }
+
+/* --- A backend that only counts --- */
+
+static struct {
+	uint64_t runs;
+	uint64_t flushes;
+} host;
+
+static int count_runs(void *ctx, const struct gms_host_run *run, size_t nruns, size_t *ndone,
+		      struct gms_charge *charge)
+{
+	(void)ctx;
+	(void)run;
+	(void)charge;
+	host.runs += nruns;
+	*ndone = nruns;
+	return 0;
+}
+
+static void count_flush(void *ctx, struct gms_charge *charge)
+{
+	(void)ctx;
+	(void)charge;
+	host.flushes++;
+}
+
+static void *create_backend(uint64_t npages)
+{
+	struct gms_backend backend;
+
+	GMS_INIT(&backend);
+	backend.unmap_host = count_runs;
+	backend.map_host = count_runs;
+	backend.flush = count_flush;
+	return space_new(npages, GMS_ORDER_4K, &backend);
+}
+
+/* --- Calls --- */
 
 static unsigned get(void *map, uint64_t page)
 {
@@ -143,11 +155,10 @@ static void runs(void *map, uint64_t first, uint64_t end, run_fn *fn, void *arg)
 	struct gms_iter it;
 	struct gms_run run;
 
-	must(gms_iter_init(&it, map, range_of(first, end), GMS_STATE_SHARED), "gms_iter_init");
-	while (gms_iter_next(&it, &run)) {
-		if (run.state)
-			fn(arg, run.first, run.first + run.npages);
-	}
+	must(gms_iter_init_match(&it, map, range_of(first, end), GMS_STATE_SHARED,
+				 GMS_STATE_SHARED), "gms_iter_init_match");
+	while (gms_iter_next(&it, &run))
+		fn(arg, run.first, run.first + run.npages);
 }
 
 static uint64_t count(void *map, uint64_t first, uint64_t end)
@@ -191,35 +202,61 @@ static void batch(void *map, const uint64_t *pages, size_t n, unsigned shared)
 	}
 }
 
-static uint64_t bytes(void *map)
+/* What a batch costs is told only if it is one commit: at most one flush. */
+static void batch_backend(void *map, const uint64_t *pages, size_t n, unsigned shared)
+{
+	const uint64_t runs_before = host.runs, flushes_before = host.flushes;
+
+	batch(map, pages, n, shared);
+	if (host.flushes - flushes_before != (host.runs != runs_before))
+		must(-EIO, "a batch with a backend: flushes");
+}
+
+static struct gms_acct account(void *map)
 {
 	struct gms_acct acct;
 
 	GMS_INIT(&acct);
 	must(gms_acct_read(map, &acct), "gms_acct_read");
-	return acct.metadata_bytes;
+	return acct;
+}
+
+static uint64_t bytes(void *map)
+{
+	return account(map).metadata_bytes;
+}
+
+static uint64_t used_bytes(void *map)
+{
+	return account(map).metadata_used_bytes;
 }
 
 #define CALLS										\
 	.attrs = PEER_FOUR_ATTRS, .destroy = destroy, .get = get, .value = value_of,	\
 	.set = set, .assign = assign, .uniform = uniform, .next = next, .runs = runs,	\
-	.count = count, .bitmap = bitmap, .batch = batch, .bytes = bytes
+	.count = count, .bitmap = bitmap, .bytes = bytes, .used_bytes = used_bytes
 
 const struct peer peer_gmemstate = {
-	.name = "gmemstate", .flags = PEER_OURS | PEER_ANY_THREAD, .create = create_4k, CALLS
+	.name = "gmemstate", .flags = PEER_OURS | PEER_ANY_THREAD, .create = create_4k,
+	.batch = batch, CALLS
 };
 
 const struct peer peer_gmemstate_2m = {
 	.name = "gmemstate-2m", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
-	.create = create_2m, CALLS
+	.create = create_2m, .batch = batch, CALLS
 };
 
 const struct peer peer_gmemstate_1g = {
 	.name = "gmemstate-1g", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
-	.create = create_1g, CALLS
+	.create = create_1g, .batch = batch, CALLS
 };
 
 const struct peer peer_gmemstate_pins = {
 	.name = "gmemstate-pins", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
-	.create = create_pins, CALLS
+	.create = create_pins, .batch = batch, CALLS
+};
+
+const struct peer peer_gmemstate_backend = {
+	.name = "gmemstate-backend", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_BACKEND,
+	.create = create_backend, .batch = batch_backend, CALLS
 };

@@ -7,20 +7,16 @@
  * and left out where the other implementations have none either. The only file
  * of the benchmark that uses the library's internals.
  */
-#include <stdio.h>
-#include <stdlib.h>
+#include <errno.h>
 #include <string.h>
 
 #include "base/mem.h"
-#include "map/map.h"
+#include "map/get.h"
+#include "map/walk.h"
 
 #include "bits.h"
 #include "peer.h"
-
-#define VALUE_1		GMS_STATE_WRITE_PROTECT
-#define VALUE_2		GMS_STATE_DIRTY
-#define VALUE_3		GMS_STATE_USER0
-#define VALUE_ALL	(GMS_STATE_SHARED | VALUE_1 | VALUE_2 | VALUE_3)
+#include "values.h"
 
 #define KEEP_TABLES	64u	/* what stays in hand between edits */
 
@@ -30,26 +26,6 @@ struct map {
 	struct gms__tables tables;
 };
 
-static void must(int err, const char *what)
-{
-	if (err) {
-		fprintf(stderr, "bench: gmemstate-map: %s: error %d\n", what, err);
-		exit(1);
-	}
-}
-
-static gms_state state_of(unsigned value)
-{
-	return (value & 1 ? GMS_STATE_SHARED : 0) | (value & 2 ? VALUE_1 : 0) |
-	       (value & 4 ? VALUE_2 : 0) | (value & 8 ? VALUE_3 : 0);
-}
-
-static unsigned value_of(unsigned state)
-{
-	return (state & GMS_STATE_SHARED ? 1u : 0) | (state & VALUE_1 ? 2u : 0) |
-	       (state & VALUE_2 ? 4u : 0) | (state & VALUE_3 ? 8u : 0);
-}
-
 static void *create(uint64_t npages)
 {
 	const size_t bytes = (sizeof(struct map) + GMS__CACHE_LINE - 1) & -(size_t)GMS__CACHE_LINE;
@@ -57,7 +33,7 @@ static void *create(uint64_t npages)
 	struct gms__region row;
 	uint64_t check;
 
-	must(!m, "aligned_alloc");
+	must(m ? 0 : -ENOMEM, "aligned_alloc");
 	memset(m, 0, bytes);
 	must(gms__map_init(&m->map, &gms__mem_libc), "gms__map_init");
 	memset(&row, 0, sizeof(row));
@@ -82,11 +58,18 @@ static unsigned get(void *map, uint64_t page)
 	return gms__map_get(&((struct map *)map)->map, page);
 }
 
+/* The one place that knows how the map is changed. */
 static void edit(struct map *m, uint64_t first, uint64_t end, gms_state set, gms_state clear)
 {
 	struct gms__needs needs;
 	uint64_t in_hand;
 
+	if (!m->tables.leaves[GMS__LEAF64].n)
+		must(gms__pool_take(&m->map.leaves[GMS__LEAF64], &m->tables.leaves[GMS__LEAF64],
+				    KEEP_TABLES / 2, true), "gms__pool_take");
+	if (first / GMS__BLOCK_PAGES == (end - 1) / GMS__BLOCK_PAGES &&
+	    gms__map_edit_try(&m->map, &m->row, first, end, set, clear, &m->tables))
+		return;
 	memset(&needs, 0, sizeof(needs));
 	gms__map_needs(&m->map, &m->row, first, end, set, clear, &needs);
 	must(gms__map_provide(&m->map, &needs, &m->tables, true), "gms__map_provide");
@@ -115,7 +98,7 @@ static void set_mt(void *map, uint64_t first, uint64_t end, unsigned shared)
 	struct map *m = map;
 	const uint64_t stripes = gms__map_stripes((struct gms_range){ first, end - first });
 
-	gms__map_lock(&m->map, stripes);
+	gms__map_lock(&m->map, stripes, first, end);
 	gms__map_change_begin(&m->map, stripes);
 	set(map, first, end, shared);
 	gms__map_change_end(&m->map, stripes);
@@ -124,47 +107,41 @@ static void set_mt(void *map, uint64_t first, uint64_t end, unsigned shared)
 
 static void runs(void *map, uint64_t first, uint64_t end, run_fn *fn, void *arg)
 {
+	struct gms_cursor cursor = { 0 };
 	struct gms_run run;
 
-	while (gms__map_next_run(&((struct map *)map)->map, &first, end, GMS_STATE_SHARED, &run)) {
-		if (run.state)
-			fn(arg, run.first, run.first + run.npages);
-	}
+	while (gms__map_next_match(&((struct map *)map)->map, &cursor, &first, end,
+				   GMS_STATE_SHARED, GMS_STATE_SHARED, &run))
+		fn(arg, run.first, run.first + run.npages);
 }
 
 static uint64_t next(void *map, uint64_t first, uint64_t end)
 {
-	struct gms_run run;
-
-	while (gms__map_next_run(&((struct map *)map)->map, &first, end, GMS_STATE_SHARED, &run)) {
-		if (run.state)
-			return run.first;
-	}
-	return end;
+	return gms__map_find(&((struct map *)map)->map, first, end, GMS_STATE_SHARED,
+			     GMS_STATE_SHARED);
 }
 
 static int uniform(void *map, uint64_t first, uint64_t end)
 {
 	const struct gms__map *m = &((struct map *)map)->map;
 	const unsigned order = end - first == GMS__GIB_PAGES ? GMS_ORDER_1G : GMS_ORDER_2M;
-	struct gms__block block;
+	struct gms_cursor cursor = { 0 };
 	struct gms_run run;
 	uint64_t pos = first;
+	int same;
 
 	if (end - first == UINT64_C(1) << order && !(first & (end - first - 1)) &&
-	    gms__map_block(m, first, order, &block) && block.npages == end - first) {
-		if (!block.shared_pages)
-			return 0;
-		return block.shared_pages == block.npages ? 1 : -1;
-	}
-	if (!gms__map_next_run(m, &pos, end, GMS_STATE_SHARED, &run) || run.npages < end - first)
+	    (same = gms__map_block_uniform(m, first, order, GMS_STATE_SHARED)) >= 0)
+		return same ? (int)(gms__map_get(m, first) & GMS_STATE_SHARED) : -1;
+	if (!gms__map_next_run(m, &cursor, &pos, end, GMS_STATE_SHARED, &run) ||
+	    run.npages < end - first)
 		return -1;
 	return run.state & GMS_STATE_SHARED;
 }
 
 static uint64_t count(void *map, uint64_t first, uint64_t end)
 {
-	return gms__map_count_shared(&((struct map *)map)->map, first, end);
+	return gms__map_count(&((struct map *)map)->map, first, end, GMS_STATE_SHARED);
 }
 
 static uint64_t bytes(void *map)
@@ -172,9 +149,14 @@ static uint64_t bytes(void *map)
 	return gms__load(&((struct map *)map)->map.mem.bytes);
 }
 
+static uint64_t used_bytes(void *map)
+{
+	return gms__map_used_bytes(&((struct map *)map)->map);
+}
+
 const struct peer peer_gmemstate_map = {
 	.name = "gmemstate-map", .attrs = PEER_FOUR_ATTRS, .flags = PEER_OURS,
 	.create = create, .destroy = destroy, .get = get, .value = value_of, .set = set,
 	.assign = assign, .uniform = uniform, .next = next, .runs = runs, .count = count,
-	.bytes = bytes, .get_mt = get, .set_mt = set_mt
+	.bytes = bytes, .used_bytes = used_bytes, .get_mt = get, .set_mt = set_mt
 };

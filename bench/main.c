@@ -17,18 +17,22 @@
 #include <sys/mman.h>
 
 #include "bench.h"
+#include "table.h"
 #include "verify.h"
+
+#define SLOW	4	/* samples that an operation takes, to be sampled once only */
 
 static const char usage[] =
 "usage: bench/run [options]\n"
 "  --only IDS        workloads, by commas (default all): lookup-throughput,\n"
-"                    lookup-latency, W4a .. W14, grow, adversary, instructions\n"
+"                    lookup-latency, W4a .. W14, grow, adversary, instructions;\n"
+"                    W6 stands for W6-2M and W6-1G, and so on\n"
 "  --states LIST     of W1,W2,W3,D,M (default all)\n"
 "  --impl LIST       implementations (default all that were built)\n"
 "  --quick           fewer and shorter samples\n"
 "  --samples N       medians of N samples (default 7, quick 3)\n"
 "  --guest GIB       size of the guest (default 64)\n"
-"  --instructions    add callgrind's counts of a lookup and of a conversion of a page\n"
+"  --all             a second table: every implementation, as ratios to flat\n"
 "  --json FILE       write the rows there too; - is standard output, without the table\n"
 "  --cpu A,B         pin to A, the second thread of W11 to B (default: the last two)\n"
 "  --kernel FILE     what bench/kernel/build made\n"
@@ -47,6 +51,30 @@ bool listed(const char *list, const char *word)
 		list++;
 	}
 	return true;
+}
+
+/* Equal, or one of them is what the other has before a '-'. */
+static bool related(const char *word, size_t length, const char *id)
+{
+	const size_t id_length = strlen(id);
+
+	if (strncmp(word, id, length < id_length ? length : id_length))
+		return false;
+	return length == id_length || (length < id_length ? id[length] : word[id_length]) == '-';
+}
+
+bool id_listed(const char *list, const char *id)
+{
+	const char *word = list;
+
+	while (word) {
+		const size_t length = strcspn(word, ",");
+
+		if (related(word, length, id))
+			return true;
+		word = word[length] ? word + length + 1 : NULL;
+	}
+	return !list;
 }
 
 static int compare(const void *a, const void *b)
@@ -93,16 +121,6 @@ uint64_t malloc_bytes(void)
 	return info.uordblks + info.hblkhd;
 }
 
-static void restore(struct bench *bench, const struct job *job, const struct workload *work)
-{
-	const uint64_t words = (job->state->npages / PAGES_2M + 63) / 64;
-
-	if (!(work->flags & WORK_CHANGES))
-		return;
-	state_restore(job->state, job->peer, job->map, bench->blocks);
-	memset(bench->blocks, 0, words * sizeof(*bench->blocks));
-}
-
 /* How many operations fill a sample, found by doing ever more of them. */
 uint64_t choose_n(const struct bench *bench, const struct workload *work, struct job *job)
 {
@@ -123,7 +141,10 @@ uint64_t choose_n(const struct bench *bench, const struct workload *work, struct
 
 static bool takes_part(const struct contender *c, const struct workload *work)
 {
-	if (!c->map || (c->peer->flags & PEER_EXTRA && work->flags & WORK_NO_EXTRA))
+	const bool backend = c->peer->flags & PEER_BACKEND;
+
+	if (!c->map || backend != !!(work->flags & WORK_BACKEND) ||
+	    (c->peer->flags & PEER_EXTRA && work->flags & WORK_NO_EXTRA))
 		return false;
 	return strcmp(work->id, "W10") || !c->peer->max_pages ||
 	       c->peer->max_pages >= 1024 * PAGES_1G;
@@ -132,35 +153,41 @@ static bool takes_part(const struct contender *c, const struct workload *work)
 static void measure(struct bench *bench, const struct state *state, const struct workload *work)
 {
 	static double sample[MAX_PEERS][MAX_SAMPLES];
-	uint64_t n[MAX_PEERS] = { 0 };
-	struct job job = { .state = state, .blocks = bench->blocks };
+	struct job job = { .state = state, .touched = bench->touched };
+	unsigned samples[MAX_PEERS];
+	uint64_t n[MAX_PEERS];
 
 	for (unsigned k = 0; k <= bench->options.samples; k++) {
 		for (size_t i = 0; i < bench->n; i++) {
 			const struct contender *c = &bench->contender[i];
 
-			if (!takes_part(c, work))
+			if (!takes_part(c, work) || (k && k > samples[i]))
 				continue;
 			job.peer = c->peer;
 			job.map = c->map;
 			job.seed = UINT64_C(0x5eed0000) + k;
 			if (!k) {	/* before the first sample */
+				const uint64_t start = now_ns();
+
 				n[i] = choose_n(bench, work, &job);
+				samples[i] = n[i] == 1 && now_ns() - start >
+					     SLOW * bench->options.sample_ns ?
+					     1 : bench->options.samples;
 			} else {
 				job.n = n[i];
 				sample[i][k - 1] = work->run(&job);
 			}
-			restore(bench, &job, work);
+			if (work->flags & WORK_CHANGES)
+				state_restore(state, c->peer, c->map, bench->touched);
 		}
 	}
 	for (size_t i = 0; i < bench->n; i++) {
 		const struct contender *c = &bench->contender[i];
 
 		if (takes_part(c, work))
-			report_add(&bench->report, work->id, state_name[state->id], c->peer->name,
-				   c->peer, UNIT_NS,
-				   median(sample[i], bench->options.samples),
-				   state->npages / PAGES_1G);
+			report_add(&bench->report, work->id, state_name[state->id],
+				   peer_row_name(c->peer), c->peer, UNIT_NS,
+				   median(sample[i], samples[i]), state->npages / PAGES_1G);
 	}
 }
 
@@ -180,16 +207,18 @@ static void check_all(struct bench *bench, const struct state *state, const char
 	}
 }
 
-static void build_all(struct bench *bench, const struct state *state)
+static void build_all(struct bench *bench, const struct state *state, bool backend)
 {
 	for (size_t i = 0; i < bench->n; i++) {
 		struct contender *c = &bench->contender[i];
 		const uint64_t before = malloc_bytes();
 
-		if (c->peer->max_pages && c->peer->max_pages < state->npages)
+		if ((c->peer->max_pages && c->peer->max_pages < state->npages) ||
+		    (c->peer->flags & PEER_BACKEND && !backend))
 			continue;
 		c->map = state_build(state, c->peer, false);
 		c->bytes = c->peer->bytes ? c->peer->bytes(c->map) : malloc_bytes() - before;
+		c->used_bytes = c->peer->used_bytes ? c->peer->used_bytes(c->map) : c->bytes;
 	}
 }
 
@@ -197,34 +226,38 @@ static void run_state(struct bench *bench, enum state_id id)
 {
 	const struct options *o = &bench->options;
 	const struct workload *work;
-	bool wanted = false, changed = false;
+	bool wanted = false, backend = false, changed = false;
+	const uint64_t start = now_ns();
 	struct state state;
 
-	for (work = workloads; work->id; work++)
-		wanted |= listed(o->only, work->id) &&
-			  (!(work->flags & WORK_ONE_STATE) || id == STATE_W1);
+	for (work = workloads; work->id; work++) {
+		const bool has = id_listed(o->only, work->id) &&
+				 (!(work->flags & WORK_ONE_STATE) || id == STATE_W1);
+
+		wanted |= has;
+		backend |= has && work->flags & WORK_BACKEND;
+	}
 	if (!wanted || !listed(o->states, state_name[id]))
 		return;
 
 	fprintf(stderr, "state %s:", state_name[id]);
 	warm_memory(o->quick ? UINT64_C(256) << 20 : UINT64_C(1) << 30);
 	state_make(&state, id, o->guest_pages);
-	build_all(bench, &state);
+	build_all(bench, &state, backend);
 	check_all(bench, &state, "before it is timed");
 	for (work = workloads; work->id; work++) {
-		if (!listed(o->only, work->id) || (work->flags & WORK_ONE_STATE && id != STATE_W1))
+		if (!id_listed(o->only, work->id) ||
+		    (work->flags & WORK_ONE_STATE && id != STATE_W1))
 			continue;
 		fprintf(stderr, " %s", work->id);
 		fflush(stderr);
 		changed |= work->flags & WORK_CHANGES;
-		if (work->flags & WORK_BYTES)
-			memory_measure(bench, &state);
-		else if (work->flags & WORK_THREADS)
-			concurrent_measure(bench, &state);
+		if (work->measure)
+			work->measure(bench, &state);
 		else
 			measure(bench, &state, work);
 	}
-	fputc('\n', stderr);
+	fprintf(stderr, " (%.0f s)\n", (double)(now_ns() - start) / 1e9);
 	if (changed)
 		check_all(bench, &state, "after it was timed");
 	for (size_t i = 0; i < bench->n; i++) {
@@ -252,8 +285,8 @@ static void choose_cpus(struct options *o)
 		o->cpu[1] = o->cpu[0];
 }
 
-enum { OPT_ONLY = 256, OPT_STATES, OPT_IMPL, OPT_QUICK, OPT_SAMPLES, OPT_GUEST, OPT_INSTRUCTIONS,
-       OPT_JSON, OPT_CPU, OPT_KERNEL, OPT_HELP, OPT_COUNT };
+enum { OPT_ONLY = 256, OPT_STATES, OPT_IMPL, OPT_QUICK, OPT_SAMPLES, OPT_GUEST, OPT_ALL, OPT_JSON,
+       OPT_CPU, OPT_KERNEL, OPT_HELP, OPT_COUNT };
 
 static const struct option long_options[] = {
 	{ "only", required_argument, NULL, OPT_ONLY },
@@ -262,7 +295,7 @@ static const struct option long_options[] = {
 	{ "quick", no_argument, NULL, OPT_QUICK },
 	{ "samples", required_argument, NULL, OPT_SAMPLES },
 	{ "guest", required_argument, NULL, OPT_GUEST },
-	{ "instructions", no_argument, NULL, OPT_INSTRUCTIONS },
+	{ "all", no_argument, NULL, OPT_ALL },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "cpu", required_argument, NULL, OPT_CPU },
 	{ "kernel", required_argument, NULL, OPT_KERNEL },
@@ -292,10 +325,10 @@ static bool known_id(const char *word)
 {
 	const struct workload *work = workloads;
 
-	while (work->id && strcmp(work->id, word))
+	while (work->id && !id_listed(word, work->id))
 		work++;
-	return work->id || !strcmp(word, "grow") || !strcmp(word, "adversary") ||
-	       !strcmp(word, "instructions");
+	return work->id || id_listed(word, "grow") || id_listed(word, "adversary") ||
+	       id_listed(word, "instructions");
 }
 
 static bool known_state(const char *word)
@@ -325,7 +358,7 @@ int main(int argc, char **argv)
 		case OPT_QUICK:		o->quick = true; break;
 		case OPT_SAMPLES:	samples = strtol(optarg, NULL, 10); break;
 		case OPT_GUEST:		guest_gib = strtol(optarg, NULL, 10); break;
-		case OPT_INSTRUCTIONS:	o->instructions = true; break;
+		case OPT_ALL:		o->all = true; break;
 		case OPT_JSON:		json = optarg; break;
 		case OPT_KERNEL:	o->kernel_peers = optarg; break;
 		case OPT_COUNT:		count = optarg; break;
@@ -354,13 +387,13 @@ int main(int argc, char **argv)
 
 	o->guest_pages = (uint64_t)guest_gib * PAGES_1G;
 	o->samples = samples ? (unsigned)samples : o->quick ? 3 : 7;
-	o->sample_ns = o->quick ? 4000000 : 50000000;
+	o->sample_ns = o->quick ? 4000000 : 30000000;
 	choose_cpus(o);
 	if (o->cpu[0] >= 0)
 		pin_to(o->cpu[0]);
-	bench.blocks = need(calloc((size_t)1 << 20, sizeof(uint64_t)));
+	bench.touched = need(calloc(o->guest_pages / 64, sizeof(uint64_t)));
 
-	peers_find(&bench);
+	peers_find(&bench, !count);
 	if (!bench.n) {
 		fputs("bench: no implementation to measure\n", stderr);
 		return 1;
@@ -369,18 +402,19 @@ int main(int argc, char **argv)
 		return instructions_count(&bench, count);
 	for (unsigned id = 0; id < STATES; id++)
 		run_state(&bench, id);
-	if (listed(o->only, "adversary"))
+	if (id_listed(o->only, "adversary"))
 		memory_adversary(&bench);
-	if (listed(o->only, "grow"))
+	if (id_listed(o->only, "grow"))
 		growth_measure(&bench);
-	if (o->instructions || (o->only && listed(o->only, "instructions")))
+	if (id_listed(o->only, "instructions"))
 		instructions_measure(&bench);
 
 	report_ratios(&bench.report);
+	targets_judge(&bench.report);
 	if (!json || strcmp(json, "-"))
-		report_print(&bench.report);
-	opt = json && !report_json(&bench.report, json, o->quick ? "quick" : "full");
+		table_print(&bench.report, o->all);
+	opt = json && !report_json(&bench.report, json, o->quick ? "quick" : "full", argc, argv);
 	report_drop(&bench.report);
-	free(bench.blocks);
+	free(bench.touched);
 	return opt;
 }

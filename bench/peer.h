@@ -28,6 +28,7 @@ extern "C" {
 #define PEER_NO_TOUCH	(1u << 2)	/* nothing to touch: not filled once before */
 #define PEER_ANY_THREAD	(1u << 3)	/* get and set may run at once as they are, one writer */
 #define PEER_EXTRA	(1u << 4)	/* a variant: only in the workloads about conversions */
+#define PEER_BACKEND	(1u << 5)	/* with a backend: only in the workloads about those */
 
 typedef void run_fn(void *arg, uint64_t first, uint64_t end);
 
@@ -55,6 +56,7 @@ struct peer {
 	void	    (*load)(void *map, uint64_t first, uint64_t end, unsigned shared);
 	void	    (*optimize)(void *map);	/* after a bulk load; NULL: nothing to do */
 	uint64_t    (*bytes)(void *map);	/* metadata; NULL: what it has from malloc */
+	uint64_t    (*used_bytes)(void *map);	/* without what is kept for later; NULL: bytes */
 
 	/* With whatever lock it needs of its own; NULL: the benchmark's lock around get and set. */
 	void	   *(*create_mt)(uint64_t npages);	/* NULL: create */
@@ -64,8 +66,14 @@ struct peer {
 	void	    (*thread_end)(void);
 };
 
+/* Its rows are those of gmemstate, but in workloads that only it has. */
+static inline const char *peer_row_name(const struct peer *peer)
+{
+	return peer->flags & PEER_BACKEND ? "gmemstate" : peer->name;
+}
+
 extern const struct peer peer_gmemstate, peer_gmemstate_2m, peer_gmemstate_1g,
-			 peer_gmemstate_pins;		/* impl_gmemstate.c */
+			 peer_gmemstate_pins, peer_gmemstate_backend;	/* impl_gmemstate.c */
 extern const struct peer peer_gmemstate_map;		/* impl_map.c */
 extern const struct peer peer_flat, peer_flat4, peer_qemu;	/* impl_flat.c */
 extern const struct peer peer_bytes;			/* impl_bytes.c */

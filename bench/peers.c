@@ -62,35 +62,37 @@ static const struct entry variants[] = {
 	PRESENT(peer_gmemstate_2m),
 	PRESENT(peer_gmemstate_1g),
 	PRESENT(peer_gmemstate_pins),
+	PRESENT(peer_gmemstate_backend),
 	PRESENT(peer_qemu),
 };
 
-static void add(struct bench *bench, const struct peer *peer)
+static void add(struct bench *bench, const struct peer *peer, bool verify)
 {
 	char why[256];
 
 	if (!listed(bench->options.impls, peer->name) || bench->n == MAX_PEERS)
 		return;
-	if (!verify_operations(peer, why, sizeof(why))) {
+	if (verify && !verify_operations(peer, why, sizeof(why))) {
 		report_missing(&bench->report, "%s: differs from the byte array, not timed: %s",
 			       peer->name, why);
 		return;
 	}
-	bench->contender[bench->n++] = (struct contender){ peer, NULL, 0 };
+	bench->contender[bench->n++] = (struct contender){ .peer = peer };
 }
 
-static void add_entries(struct bench *bench, const struct entry *entry, size_t n)
+static void add_entries(struct bench *bench, const struct entry *entry, size_t n,
+			bool verify)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (entry[i].peer)
-			add(bench, entry[i].peer);
+			add(bench, entry[i].peer, verify);
 		else if (listed(bench->options.impls, entry[i].name))
 			report_missing(&bench->report, "%s: not built, needs %s", entry[i].name,
 				       entry[i].package);
 	}
 }
 
-static void add_kernel_peers(struct bench *bench)
+static void add_kernel_peers(struct bench *bench, bool verify)
 {
 	const char *const file = bench->options.kernel_peers;
 	const struct peer *const *peer = NULL;
@@ -113,12 +115,12 @@ static void add_kernel_peers(struct bench *bench)
 	}
 	peer[0]->thread_begin();	/* once for this thread; they share it */
 	for (; *peer; peer++)
-		add(bench, *peer);
+		add(bench, *peer, verify);
 }
 
-void peers_find(struct bench *bench)
+void peers_find(struct bench *bench, bool verify)
 {
-	add_entries(bench, entries, sizeof(entries) / sizeof(entries[0]));
-	add_kernel_peers(bench);
-	add_entries(bench, variants, sizeof(variants) / sizeof(variants[0]));
+	add_entries(bench, entries, sizeof(entries) / sizeof(entries[0]), verify);
+	add_kernel_peers(bench, verify);
+	add_entries(bench, variants, sizeof(variants) / sizeof(variants[0]), verify);
 }

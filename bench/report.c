@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * report.c - ratios, the table, and JSON.
+ * report.c - rows, ratios and JSON.
  */
 #include "report.h"
 
@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "states.h"
+#include "targets.h"
 
 void report_add(struct report *report, const char *id, const char *state, const char *impl,
 		const struct peer *peer, enum unit unit, double value, uint64_t guest_gib)
@@ -50,10 +51,22 @@ void report_missing(struct report *report, const char *format, ...)
 	sprintf(report->missing + old, "%s\n", line);
 }
 
-static bool comparable(const struct row *a, const struct row *b)
+bool report_comparable(const struct row *a, const struct row *b)
 {
 	return a->unit == b->unit && a->guest_gib == b->guest_gib && !strcmp(a->id, b->id) &&
 	       !strcmp(a->state, b->state);
+}
+
+const struct row *report_find(const struct report *report, const char *id, const char *state,
+			      const char *impl)
+{
+	for (size_t i = 0; i < report->n; i++) {
+		const struct row *row = &report->row[i];
+
+		if (!strcmp(row->id, id) && !strcmp(row->state, state) && !strcmp(row->impl, impl))
+			return row;
+	}
+	return NULL;
 }
 
 /* A peer is somebody else's; in M it must hold what M is made of. */
@@ -72,7 +85,7 @@ void report_ratios(struct report *report)
 		for (size_t j = 0; j < report->n; j++) {
 			const struct row *other = &report->row[j];
 
-			if (!comparable(row, other))
+			if (!report_comparable(row, other))
 				continue;
 			if (!strcmp(other->impl, "flat"))
 				flat = other;
@@ -81,119 +94,11 @@ void report_ratios(struct report *report)
 		}
 		if (flat && flat->value > 0)
 			row->ratio_flat = row->value / flat->value;
-		if (best && best->value > 0) {
-			row->ratio_best = row->value / best->value;
+		if (best) {	/* a tree of nothing may take no byte */
+			row->ratio_best = best->value > 0 ? row->value / best->value : 0;
 			row->best = best->impl;
 		}
 	}
-}
-
-/* --- The table --- */
-
-#define CELL	10
-
-static void print_number(double x)
-{
-	if (x < 10)
-		printf("%*.2f", CELL, x);
-	else if (x < 100)
-		printf("%*.1f", CELL, x);
-	else if (x < 1e7)
-		printf("%*.0f", CELL, x);
-	else
-		printf("%*.1e", CELL, x);
-}
-
-static void print_ratio(double x)
-{
-	if (x < 0.001)
-		printf("%*.0e", CELL, x);
-	else if (x < 0.1)
-		printf("%*.4f", CELL, x);
-	else
-		print_number(x);
-}
-
-/* The implementations in the order in which they come first. */
-static size_t columns(const struct report *report, const char **impl, size_t most)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < report->n; i++) {
-		size_t at = 0;
-
-		while (at < n && strcmp(impl[at], report->row[i].impl))
-			at++;
-		if (at == n && n < most)
-			impl[n++] = report->row[i].impl;
-	}
-	return n;
-}
-
-static const struct row *find(const struct report *report, const struct row *like,
-			      const char *impl)
-{
-	for (size_t i = 0; i < report->n; i++) {
-		if (comparable(&report->row[i], like) && !strcmp(report->row[i].impl, impl))
-			return &report->row[i];
-	}
-	return NULL;
-}
-
-static void print_line(const struct report *report, const struct row *like,
-		       const char *const *impl, size_t n)
-{
-	static const char *const unit[] = { "ns", "KiB", "instr" };
-	const struct row *ours = find(report, like, "gmemstate");
-	const struct row *flat = find(report, like, "flat");
-	const double scale = like->unit == UNIT_BYTES ? 1024 : 1;
-	char name[48];
-
-	if (!strncmp(like->id, "grow-", 5))
-		snprintf(name, sizeof(name), "%s %" PRIu64 "G", like->id, like->guest_gib);
-	else
-		snprintf(name, sizeof(name), "%s", like->id);
-	printf("%-22s %-2s %-5s", name, like->state, unit[like->unit]);
-	for (size_t i = 0; i < n; i++) {
-		const struct row *row = find(report, like, impl[i]);
-
-		if (!row)
-			printf("%*s", CELL, "-");
-		else if (row == flat || !flat)
-			print_number(row->value / scale);
-		else
-			print_ratio(row->ratio_flat);
-	}
-	if (ours && ours->best) {
-		print_ratio(ours->ratio_best);
-		printf(" %s", ours->best);
-	}
-	putchar('\n');
-}
-
-void report_print(const struct report *report)
-{
-	const char *impl[48];
-	const size_t n = columns(report, impl, 48);
-
-	printf("\nflat: the unit itself; others: ratio to flat in the same row, or the unit where "
-	       "flat has no row.\n"
-	       "Last column: gmemstate to the best peer that is no plain array.\n\n");
-	printf("%-22s %-2s %-5s", "workload", "st", "unit");
-	for (size_t i = 0; i < n; i++)
-		printf(" %*.*s", CELL - 1, CELL - 1,
-		       strncmp(impl[i], "gmemstate", 9) || !impl[i][9] ? impl[i] : impl[i] + 9);
-	printf("   to best\n");
-	for (size_t i = 0; i < report->n; i++) {
-		size_t first = 0;
-
-		while (!comparable(&report->row[first], &report->row[i]))
-			first++;
-		if (first == i)
-			print_line(report, &report->row[i], impl, n);
-	}
-	if (report->missing)
-		printf("\n%s", report->missing);
 }
 
 /* --- JSON --- */
@@ -259,7 +164,7 @@ static void json_machine(FILE *out)
 
 static void json_row(FILE *out, const struct row *row)
 {
-	static const char *const key[] = { "ns", "bytes", "instructions" };
+	static const char *const key[] = { "ns", "bytes", "instructions", "times" };
 
 	fputs("{\"id\":", out);
 	json_text(out, row->id);
@@ -272,13 +177,47 @@ static void json_row(FILE *out, const struct row *row)
 	else
 		fputs(",\"ratio_flat\":null", out);
 	if (row->best) {
-		fprintf(out, ",\"ratio_best\":%.6g,\"best\":", row->ratio_best);
+		if (row->ratio_best > 0)
+			fprintf(out, ",\"ratio_best\":%.6g,\"best\":", row->ratio_best);
+		else
+			fputs(",\"ratio_best\":null,\"best\":", out);
 		json_text(out, row->best);
 	}
 	putc('}', out);
 }
 
-bool report_json(const struct report *report, const char *file, const char *mode)
+/* As a person would give it: without what bench/run adds, and without files. */
+static void json_command(FILE *out, int argc, char **argv)
+{
+	char command[512] = "bench/run";
+	size_t length = strlen(command);
+
+	for (int i = 1; i < argc && length < sizeof(command); i++) {
+		if (!strcmp(argv[i], "--kernel") || !strcmp(argv[i], "--json")) {
+			i++;
+			continue;
+		}
+		if (strncmp(argv[i], "--kernel=", 9) && strncmp(argv[i], "--json=", 7))
+			length += (size_t)snprintf(command + length, sizeof(command) - length,
+						   " %s", argv[i]);
+	}
+	json_text(out, command);
+}
+
+static void json_verdict(FILE *out, const struct verdict *v)
+{
+	fputs("{\"id\":", out);
+	json_text(out, v->row->id);
+	fprintf(out, ",\"state\":\"%s\",\"impl\":", v->row->state);
+	json_text(out, v->row->impl);
+	fputs(",\"must\":", out);
+	json_text(out, v->target->text);
+	fprintf(out, ",\"limit\":%.6g,\"got\":%.6g,\"met\":%s}", v->target->limit, v->got,
+		v->met ? "true" : "false");
+}
+
+bool report_json(const struct report *report, const char *file, const char *mode, int argc,
+		 char **argv)
 {
 	FILE *out = strcmp(file, "-") ? fopen(file, "we") : stdout;
 	const char *line = report->missing, *sep = "";
@@ -290,7 +229,9 @@ bool report_json(const struct report *report, const char *file, const char *mode
 	}
 	putc('{', out);
 	json_machine(out);
-	fprintf(out, ",\n\"mode\":\"%s\",\n\"missing\":[", mode);
+	fprintf(out, ",\n\"mode\":\"%s\",\n\"command\":", mode);
+	json_command(out, argc, argv);
+	fputs(",\n\"missing\":[", out);
 	while (line && *line) {
 		const size_t length = strcspn(line, "\n");
 		char *one = need(strndup(line, length));
@@ -306,6 +247,11 @@ bool report_json(const struct report *report, const char *file, const char *mode
 		json_row(out, &report->row[i]);
 		fputs(i + 1 < report->n ? ",\n" : "\n", out);
 	}
+	fputs("],\n\"targets\":[\n", out);
+	for (size_t i = 0; i < report->nverdicts; i++) {
+		json_verdict(out, &report->verdict[i]);
+		fputs(i + 1 < report->nverdicts ? ",\n" : "\n", out);
+	}
 	fputs("]}\n", out);
 	good = !ferror(out);
 	if (out != stdout)
@@ -318,5 +264,6 @@ bool report_json(const struct report *report, const char *file, const char *mode
 void report_drop(struct report *report)
 {
 	free(report->row);
+	free(report->verdict);
 	free(report->missing);
 }

@@ -165,28 +165,21 @@ static size_t run_after(const struct spans *runs, uint64_t page)
 }
 
 void state_restore(const struct state *state, const struct peer *peer, void *map,
-		   const uint64_t *blocks)
+		   uint64_t *touched)
 {
-	const uint64_t nblocks = state->npages / PAGES_2M;
+	const uint64_t npages = state->npages;
 	const struct span *run = state->runs.span;
-	uint64_t block = 0, end;
+	uint64_t first, end = 0;
 
-	for (;; block = end) {
-		uint64_t first_page, end_page;
-
-		block = bits_next_set(blocks, block, nblocks);
-		if (block == nblocks)
-			break;
-		end = bits_next_clear(blocks, block, nblocks);
-		first_page = block * PAGES_2M;
-		end_page = end * PAGES_2M;
-		peer_store(state, peer, map, first_page, end_page, 0);
-		for (size_t i = run_after(&state->runs, first_page);
-		     i < state->runs.n && run[i].first < end_page; i++)
-			peer_store(state, peer, map,
-				   run[i].first > first_page ? run[i].first : first_page,
-				   run[i].end < end_page ? run[i].end : end_page, run[i].value);
+	while ((first = bits_next_set(touched, end, npages)) < npages) {
+		end = bits_next_clear(touched, first, npages);
+		peer_store(state, peer, map, first, end, 0);
+		for (size_t i = run_after(&state->runs, first);
+		     i < state->runs.n && run[i].first < end; i++)
+			peer_store(state, peer, map, run[i].first > first ? run[i].first : first,
+				   run[i].end < end ? run[i].end : end, run[i].value);
 	}
+	bits_clear(touched, 0, npages);
 	if (peer->optimize)
 		peer->optimize(map);
 }

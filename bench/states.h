@@ -60,9 +60,9 @@ void *state_build(const struct state *state, const struct peer *peer, bool for_t
 void peer_store(const struct state *state, const struct peer *peer, void *map, uint64_t first,
 		uint64_t end, unsigned value);
 
-/* Put the pages of the 2M blocks whose bit is set back to the state. */
+/* Put the pages whose bit is set back to the state, and clear the bits. */
 void state_restore(const struct state *state, const struct peer *peer, void *map,
-		   const uint64_t *blocks);
+		   uint64_t *touched);
 
 void *need(void *memory);	/* memory, or the end of the program */
 

@@ -9,6 +9,7 @@
 #include <string.h>
 #include <time.h>
 
+#include "bench.h"
 #include "bits.h"
 #include "random.h"
 #include "verify.h"
@@ -37,6 +38,14 @@ static uint64_t warm_up(const struct job *job)
 {
 	return job->n / 4 + 1;
 }
+
+/*
+ * A workload's loop: i counts the operations, and the clock starts when those
+ * that warm up are done. now_ns() is never 0, so the loop goes on.
+ */
+#define for_timed(i, job, start)						\
+	for (uint64_t i = 0, warm_ = warm_up(job);				\
+	     i < warm_ + (job)->n && (i != warm_ || ((start) = now_ns())); i++)
 
 /* --- Lookups ---
  *
@@ -81,24 +90,25 @@ static uint64_t dependent_lookups(const struct job *job, uint64_t seed, uint64_t
 	return sum;
 }
 
-static double lookup_throughput(const struct job *job)
+static double timed_lookups(const struct job *job,
+			    uint64_t (*run)(const struct job *job, uint64_t seed, uint64_t n))
 {
 	uint64_t start;
 
-	sink = lookups(job, job->seed + 1, warm_up(job));
+	sink = run(job, job->seed + 1, warm_up(job));
 	start = now_ns();
-	sink = lookups(job, job->seed, job->n);
+	sink = run(job, job->seed, job->n);
 	return since(start, job->n);
+}
+
+static double lookup_throughput(const struct job *job)
+{
+	return timed_lookups(job, lookups);
 }
 
 static double lookup_latency(const struct job *job)
 {
-	uint64_t start;
-
-	sink = dependent_lookups(job, job->seed + 1, warm_up(job));
-	start = now_ns();
-	sink = dependent_lookups(job, job->seed, job->n);
-	return since(start, job->n);
+	return timed_lookups(job, dependent_lookups);
 }
 
 __attribute__((noinline)) uint64_t counted_lookups(const struct job *job)
@@ -110,7 +120,8 @@ __attribute__((noinline)) uint64_t counted_lookups(const struct job *job)
 
 static void touch(const struct job *job, uint64_t first, uint64_t end)
 {
-	bits_set(job->blocks, first / PAGES_2M, (end - 1) / PAGES_2M + 1);
+	if (job->touched)
+		bits_set(job->touched, first, end);
 }
 
 static unsigned random_value(const struct job *job, struct rng *rng)
@@ -147,11 +158,8 @@ static double convert(const struct job *job, uint64_t block_pages)
 		op[i] = (struct span){ first, first + length, random_value(job, &rng) };
 		touch(job, op[i].first, op[i].end);
 	}
-	for (uint64_t i = 0; i < n; i++) {
-		if (i == warm_up(job))
-			start = now_ns();
+	for_timed(i, job, start)
 		store(job->map, op[i].first, op[i].end, op[i].value);
-	}
 	ns = since(start, job->n);
 	free(op);
 	return ns;
@@ -191,11 +199,11 @@ static double dma(const struct job *job)
 	}
 	for (uint64_t i = 0; i < OUTSTANDING; i++)
 		store(job->map, op[i].first, op[i].end, 1);
-	for (uint64_t i = OUTSTANDING; i < n; i++) {
-		if (i == OUTSTANDING + warm_up(job))
-			start = now_ns();
-		store(job->map, op[i - OUTSTANDING].first, op[i - OUTSTANDING].end, 0);
-		store(job->map, op[i].first, op[i].end, 1);
+	for_timed(i, job, start) {
+		const struct span *old = &op[i], *new = &op[i + OUTSTANDING];
+
+		store(job->map, old->first, old->end, 0);
+		store(job->map, new->first, new->end, 1);
 	}
 	ns = since(start, job->n);
 	for (uint64_t i = n - OUTSTANDING; i < n; i++)
@@ -204,9 +212,9 @@ static double dma(const struct job *job)
 	return ns;
 }
 
-static void store_pages(const struct job *job, const uint64_t *page, unsigned shared)
+static void store_pages(const struct job *job, const uint64_t *page, unsigned shared, bool at_once)
 {
-	if (job->peer->batch) {
+	if (at_once && job->peer->batch) {
 		job->peer->batch(job->map, page, BATCH_PAGES, shared);
 		return;
 	}
@@ -215,7 +223,7 @@ static void store_pages(const struct job *job, const uint64_t *page, unsigned sh
 }
 
 /* Single pages in random order, shared in one batch and unshared in the next: a page of each. */
-static double batches(const struct job *job)
+static double store_batches(const struct job *job, bool at_once)
 {
 	const uint64_t n = job->n + warm_up(job);
 	uint64_t *pages = need(malloc(n * BATCH_PAGES * sizeof(*pages)));
@@ -227,17 +235,24 @@ static double batches(const struct job *job)
 		pages[i] = rng_below(&rng, job->state->npages);
 		touch(job, pages[i], pages[i] + 1);
 	}
-	for (uint64_t i = 0; i < n; i++) {
-		const uint64_t *page = &pages[i * BATCH_PAGES];
-
-		if (i == warm_up(job))
-			start = now_ns();
-		store_pages(job, page, 1);
-		store_pages(job, page, 0);
+	for_timed(i, job, start) {
+		store_pages(job, &pages[i * BATCH_PAGES], 1, at_once);
+		store_pages(job, &pages[i * BATCH_PAGES], 0, at_once);
 	}
 	ns = since(start, job->n * 2 * BATCH_PAGES);
 	free(pages);
 	return ns;
+}
+
+static double batches(const struct job *job)
+{
+	return store_batches(job, true);
+}
+
+/* The same pages, a call each. */
+static double singles(const struct job *job)
+{
+	return store_batches(job, false);
 }
 
 static void store_singly(const struct job *job, unsigned shared)
@@ -262,14 +277,12 @@ __attribute__((noinline)) void counted_conversions(const struct job *job)
 
 static double uniform(const struct job *job, uint64_t block_pages)
 {
-	const uint64_t nblocks = job->state->npages / block_pages, n = job->n + warm_up(job);
+	const uint64_t nblocks = job->state->npages / block_pages;
 	uint64_t x = job->seed, sum = 0, start = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
+	for_timed(i, job, start) {
 		uint64_t first;
 
-		if (i == warm_up(job))
-			start = now_ns();
 		x = x * LCG_A + LCG_C;
 		first = page_of(x, nblocks) * block_pages;
 		sum += (uint64_t)job->peer->uniform(job->map, first, first + block_pages);
@@ -295,28 +308,22 @@ static void take_run(void *arg, uint64_t first, uint64_t end)
 
 static double all_runs(const struct job *job)
 {
-	const uint64_t n = job->n + warm_up(job);
 	uint64_t sum = 0, start = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
-		if (i == warm_up(job))
-			start = now_ns();
+	for_timed(i, job, start)
 		job->peer->runs(job->map, 0, job->state->npages, take_run, &sum);
-	}
 	sink = sum;
 	return since(start, job->n);
 }
 
 static double count_range(const struct job *job)
 {
-	const uint64_t npages = job->state->npages, n = job->n + warm_up(job);
+	const uint64_t npages = job->state->npages;
 	uint64_t x = job->seed, sum = 0, start = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
+	for_timed(i, job, start) {
 		uint64_t a, b;
 
-		if (i == warm_up(job))
-			start = now_ns();
 		a = page_of(x = x * LCG_A + LCG_C, npages);
 		b = page_of(x = x * LCG_A + LCG_C, npages);
 		sum += job->peer->count(job->map, a < b ? a : b, (a < b ? b : a) + 1);
@@ -327,12 +334,10 @@ static double count_range(const struct job *job)
 
 static double next_shared(const struct job *job)
 {
-	const uint64_t npages = job->state->npages, n = job->n + warm_up(job);
+	const uint64_t npages = job->state->npages;
 	uint64_t x = job->seed, sum = 0, start = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
-		if (i == warm_up(job))
-			start = now_ns();
+	for_timed(i, job, start) {
 		x = x * LCG_A + LCG_C;
 		sum += job->peer->next(job->map, page_of(x, npages), npages);
 	}
@@ -342,16 +347,13 @@ static double next_shared(const struct job *job)
 
 static double export_1g(const struct job *job)
 {
-	const uint64_t n = job->n + warm_up(job);
 	uint64_t *bits = need(malloc(PAGES_1G / 8));
 	uint64_t x = job->seed, start = 0;
 	double ns;
 
-	for (uint64_t i = 0; i < n; i++) {
+	for_timed(i, job, start) {
 		uint64_t first;
 
-		if (i == warm_up(job))
-			start = now_ns();
 		x = x * LCG_A + LCG_C;
 		first = page_of(x, job->state->npages / PAGES_1G) * PAGES_1G;
 		peer_bitmap(job->peer, job->map, first, first + PAGES_1G, bits);
@@ -364,33 +366,32 @@ static double export_1g(const struct job *job)
 
 static double create_destroy(const struct job *job)
 {
-	const uint64_t n = job->n + warm_up(job);
 	uint64_t start = 0;
 
-	for (uint64_t i = 0; i < n; i++) {
-		if (i == warm_up(job))
-			start = now_ns();
+	for_timed(i, job, start)
 		job->peer->destroy(job->peer->create(TIB_PAGES));
-	}
 	return since(start, job->n);
 }
 
 const struct workload workloads[] = {
-	{ "lookup-throughput", WORK_NO_EXTRA, 10000000, lookup_throughput },
-	{ "lookup-latency", WORK_NO_EXTRA, 10000000, lookup_latency },
-	{ "W4a", WORK_CHANGES, 8192, convert_2m },
-	{ "W4b", WORK_CHANGES, 512, convert_1g },
-	{ "W4c", WORK_CHANGES, 1024, convert_any },
-	{ "W5", WORK_CHANGES, 8192, dma },
-	{ "W6-2M", WORK_NO_EXTRA, 1000000, uniform_2m },
-	{ "W6-1G", WORK_NO_EXTRA, 1000000, uniform_1g },
-	{ "W7", WORK_NO_EXTRA, 1000, all_runs },
-	{ "W8", WORK_NO_EXTRA, 100000, count_range },
-	{ "W9", WORK_BYTES | WORK_NO_EXTRA, 1, NULL },
-	{ "W10", WORK_NO_EXTRA | WORK_ONE_STATE, 1000, create_destroy },
-	{ "W11", WORK_THREADS | WORK_CHANGES | WORK_NO_EXTRA, 1, NULL },
-	{ "W12", WORK_NO_EXTRA, 100000, next_shared },
-	{ "W13", WORK_NO_EXTRA, 1000, export_1g },
-	{ "W14", WORK_CHANGES, 32, batches },
-	{ NULL, 0, 0, NULL }
+	{ "lookup-throughput", WORK_NO_EXTRA, 10000000, lookup_throughput, NULL },
+	{ "lookup-latency", WORK_NO_EXTRA, 10000000, lookup_latency, NULL },
+	{ "W4a", WORK_CHANGES, 8192, convert_2m, NULL },
+	{ "W4b", WORK_CHANGES, 512, convert_1g, NULL },
+	{ "W4c", WORK_CHANGES, 1024, convert_any, NULL },
+	{ "W5", WORK_CHANGES, 8192, dma, NULL },
+	{ "W6-2M", WORK_NO_EXTRA, 1000000, uniform_2m, NULL },
+	{ "W6-1G", WORK_NO_EXTRA, 1000000, uniform_1g, NULL },
+	{ "W7", WORK_NO_EXTRA, 1000, all_runs, NULL },
+	{ "W8", WORK_NO_EXTRA, 100000, count_range, NULL },
+	{ "W9", WORK_NO_EXTRA, 0, NULL, memory_measure },
+	{ "W10", WORK_NO_EXTRA | WORK_ONE_STATE, 1000, create_destroy, NULL },
+	{ "W11", WORK_CHANGES, 0, NULL, concurrent_measure },
+	{ "W11-writers2", WORK_CHANGES, 0, NULL, writers_measure },
+	{ "W12", WORK_NO_EXTRA, 100000, next_shared, NULL },
+	{ "W13", WORK_NO_EXTRA, 1000, export_1g, NULL },
+	{ "W14", WORK_CHANGES, 32, batches, NULL },
+	{ "W14-single-backend", WORK_CHANGES | WORK_BACKEND, 32, singles, NULL },
+	{ "W14-batch-backend", WORK_CHANGES | WORK_BACKEND, 32, batches, NULL },
+	{ NULL, 0, 0, NULL, NULL }
 };

@@ -6,7 +6,7 @@
  * It prepares its arguments first, then runs a quarter of the operations
  * untimed to bring back what other implementations pushed out of the caches,
  * and then the clock. The same seed gives every implementation the same
- * operations. One that changes the map marks the 2M blocks it touched.
+ * operations. One that changes the map marks the pages it touched.
  */
 #ifndef BENCH_WORKLOADS_H
 #define BENCH_WORKLOADS_H
@@ -19,8 +19,7 @@
 #define WORK_CHANGES	(1u << 0)	/* the map must be restored after it */
 #define WORK_NO_EXTRA	(1u << 1)	/* not for variants (PEER_EXTRA) */
 #define WORK_ONE_STATE	(1u << 2)	/* the state does not matter: W1 only */
-#define WORK_THREADS	(1u << 3)	/* its own loop: concurrent.c */
-#define WORK_BYTES	(1u << 4)	/* not a time: memory.c */
+#define WORK_BACKEND	(1u << 3)	/* for PEER_BACKEND, and for nobody else */
 
 struct job {
 	const struct peer  *peer;
@@ -28,14 +27,18 @@ struct job {
 	void		   *map;
 	uint64_t	    seed;
 	uint64_t	    n;		/* operations wanted */
-	uint64_t	   *blocks;	/* a bit a 2M block: touched */
+	uint64_t	   *touched;	/* a bit a page; NULL: nobody wants to know */
 };
+
+struct bench;
 
 struct workload {
 	const char *id;
 	unsigned    flags;
 	uint64_t    most;	/* operations of one sample, at most */
 	double	  (*run)(const struct job *job);
+	/* Instead of run: does all of a state itself. */
+	void	  (*measure)(struct bench *bench, const struct state *state);
 };
 
 extern const struct workload workloads[];	/* ends with a NULL id */

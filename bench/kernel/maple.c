@@ -30,13 +30,11 @@ static struct maple_tree *tree_new(unsigned flags)
 
 static void *create(uint64_t npages)
 {
-	shim_readers = false;
 	return tree_new(0);
 }
 
 static void *create_mt(uint64_t npages)
 {
-	shim_readers = true;
 	return tree_new(MT_FLAGS_USE_RCU);
 }
 
@@ -65,6 +63,7 @@ static void assign(void *map, uint64_t first, uint64_t end, unsigned value)
 	unsigned long last = end - 1;
 	MA_STATE(mas, map, first, first);
 
+	shim_readers = mt_in_rcu(map);
 	mas_lock(&mas);
 	if (entry && first) {
 		mas_set(&mas, first - 1);

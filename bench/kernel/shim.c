@@ -18,7 +18,7 @@
 #include "shim.h"
 
 #define CHUNK_BYTES	(64u << 10)
-#define WAITING		65536u
+#define GRACE_OBJECTS	4096u	/* freed after one grace period, about */
 
 struct object {
 	struct object *next;
@@ -151,12 +151,12 @@ int lockdep_is_held(const void *lock)
 	return 1;
 }
 
-/* What one writer handed over, to be freed when no reader can see it any more. */
+/* What the one writer handed over, to be freed when no reader can see it any more. */
 static struct {
 	struct rcu_head *head;
 	void (*func)(struct rcu_head *head);
-} waiting[WAITING];
-static size_t nwaiting;
+} *waiting;
+static size_t nwaiting, waiting_room;
 
 void shim_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))
 {
@@ -164,15 +164,22 @@ void shim_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head))
 		func(head);
 		return;
 	}
-	if (nwaiting == WAITING)
-		abort();
+	/* One store over all of a guest hands over what it was made of. */
+	if (nwaiting == waiting_room) {
+		waiting_room = waiting_room ? 2 * waiting_room : 2 * GRACE_OBJECTS;
+		waiting = realloc(waiting, waiting_room * sizeof(*waiting));
+		if (!waiting) {
+			fputs("bench: out of memory\n", stderr);
+			exit(1);
+		}
+	}
 	waiting[nwaiting].head = head;
 	waiting[nwaiting++].func = func;
 }
 
 void shim_quiesce(bool now)
 {
-	if (!now && nwaiting < WAITING / 2)
+	if (nwaiting < (now ? 1 : GRACE_OBJECTS))
 		return;
 	synchronize_rcu();
 	for (size_t i = 0; i < nwaiting; i++)

@@ -15,7 +15,11 @@ struct kmem_cache;
 
 uint64_t shim_live_bytes(const struct kmem_cache *cache);
 
-/* Whether readers run beside writers, so that memory waits for them. */
+/*
+ * Whether readers run beside the writer of the map in hand, so that memory
+ * waits for them. Every call that changes a map says so first: a map that has
+ * readers and one that has none live side by side.
+ */
 extern bool shim_readers;
 
 struct rcu_head;
@@ -24,7 +28,8 @@ void shim_call_rcu(struct rcu_head *head, void (*func)(struct rcu_head *head));
 /*
  * Outside any read section of the one writer: wait for the readers and free
  * what was handed over, if it is much, or now. A grace period is shared by
- * thousands of nodes, and no third thread takes part.
+ * thousands of nodes, few enough that those come back from the cache, and no
+ * third thread takes part.
  */
 void shim_quiesce(bool now);
 

@@ -36,7 +36,7 @@ static void node_ctor(void *mem)
 
 struct map {
 	struct xarray xa;
-	uint64_t      npages;
+	bool	      readers;	/* beside the writer */
 };
 
 static void set(void *map, uint64_t first, uint64_t end, unsigned value)
@@ -44,6 +44,7 @@ static void set(void *map, uint64_t first, uint64_t end, unsigned value)
 	struct map *m = map;
 	void *entry = value == 1 ? NULL : xa_mk_value(value ^ 1);
 
+	shim_readers = m->readers;
 	for (uint64_t page = first; page < end; page++) {
 		if (xa_reserve(&m->xa, page, GFP_KERNEL_ACCOUNT))
 			abort();
@@ -56,7 +57,7 @@ static void set(void *map, uint64_t first, uint64_t end, unsigned value)
 		shim_quiesce(false);
 }
 
-static struct map *map_new(uint64_t npages)
+static struct map *map_new(uint64_t npages, bool readers)
 {
 	struct map *m = malloc(sizeof(*m));
 
@@ -65,28 +66,26 @@ static struct map *map_new(uint64_t npages)
 							   sizeof(struct xa_node), 0, 0,
 							   node_ctor);
 	xa_init(&m->xa);
-	m->npages = npages;
+	m->readers = readers;
 	set(m, 0, npages, 0);
 	return m;
 }
 
 static void *create(uint64_t npages)
 {
-	shim_readers = false;
-	return map_new(npages);
+	return map_new(npages, false);
 }
 
 static void *create_mt(uint64_t npages)
 {
-	shim_readers = true;
-	return map_new(npages);
+	return map_new(npages, true);
 }
 
 static void destroy(void *map)
 {
-	xa_destroy(&((struct map *)map)->xa);
 	shim_quiesce(true);
-	shim_readers = false;
+	shim_readers = false;	/* none is left */
+	xa_destroy(&((struct map *)map)->xa);
 	free(map);
 }
 

@@ -85,6 +85,7 @@ struct gms_acct {
 	uint64_t pinned_pages;		/**< Sum of their lengths. */
 	uint64_t metadata_bytes;	/**< Memory the space has from its allocator. */
 	uint64_t metadata_bytes_max;	/**< Most it ever had. */
+	uint64_t metadata_used_bytes;	/**< Of metadata_bytes, in use; the rest is kept for later. */
 	struct gms_acct_event event[GMS_ACCT_KINDS]; /**< By enum gms_acct_kind. */
 };
 
@@ -101,7 +102,7 @@ struct gms_acct {
  * @par Threads
  * R; async-signal-safe.
  * @par Cost
- * A load a number.
+ * Some thirty loads a number.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int

@@ -140,7 +140,7 @@ GMS_API bool gms_gup_iter_next(struct gms_gup_iter *it, struct gms_gup_run *run)
  * @par Threads
  * W.
  * @par Cost
- * O(log pins + blocks of the range); one small allocation, often none.
+ * O(log pins + blocks of the range); a few small allocations, often none.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int
@@ -178,9 +178,9 @@ GMS_API GMS_MUST_CHECK int gms_unpin(struct gms_space *space, gms_pin_id id);
  * @retval 0       Listed.
  * @retval -EINVAL NULL; empty or wrapping range.
  * @par Threads
- * W.
+ * W. The list is of one moment.
  * @par Cost
- * O(log pins + found).
+ * O(log pins) for every GiB that pins were found in, and found; allocates nothing.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int

@@ -29,13 +29,27 @@ struct gms_run {
 	uint32_t  region;	/**< Id of the region they are in. */
 };
 
+/** @brief Where a walk stands and how it came there. Private. */
+struct gms_cursor {
+	uint64_t	check;		/**< Private. */
+	const uint64_t *gib_at;		/**< Private. */
+	uint64_t	gib;		/**< Private. */
+	uint64_t	generation;	/**< Private. */
+	const uint64_t *plane;		/**< Private. */
+	gms_gfn		first;		/**< Private. */
+	uint64_t	npages;		/**< Private. */
+	uint32_t	region;		/**< Private. */
+	uint16_t	state[2];	/**< Private. */
+};
+
 /** @brief A walk over runs. Owned by the caller; set up by gms_iter_init(). */
 struct gms_iter {
 	const struct gms_space *space;	/**< Private. */
 	gms_gfn	  next;			/**< Private. */
 	gms_gfn	  end;			/**< Private. */
 	gms_state mask;			/**< Private. */
-	uint32_t  reserved;		/**< Private. */
+	gms_state value;		/**< Private. */
+	struct gms_cursor cursor;	/**< Private. */
 };
 
 /**
@@ -91,11 +105,36 @@ gms_iter_init(struct gms_iter *it, const struct gms_space *space, struct gms_ran
 	      gms_state mask);
 
 /**
+ * @brief Begin a walk over those runs of a range that match, in order.
+ *
+ * As gms_iter_init(), but runs of another value are passed over, whole blocks
+ * at a time: all that is shared, all that is dirty.
+ *
+ * @param it    Set up for gms_iter_next(); nothing to free.
+ * @param space The space; must outlive the walk.
+ * @param range Runs are clipped to it.
+ * @param mask  Attributes to look at.
+ * @param value What they must be; bits outside @p mask are an error.
+ * @retval 0       Ready.
+ * @retval -EINVAL NULL; empty or wrapping range; unknown bit in @p mask; @p value not
+ *                 within @p mask. The walk is empty.
+ * @par Threads
+ * R; async-signal-safe. A walk belongs to one thread at a time.
+ * @par Cost
+ * None.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_iter_init_match(struct gms_iter *it, const struct gms_space *space, struct gms_range range,
+		    gms_state mask, gms_state value);
+
+/**
  * @brief The next run of a walk.
  *
- * Beside a writer two runs in a row may be of one state.
+ * Beside a writer two runs in a row may be of one state. The walk's own thread
+ * may convert between two calls: the next run is of the pages as they are then.
  *
- * @param it  From gms_iter_init(). NULL answers false.
+ * @param it  From gms_iter_init() or gms_iter_init_match(). NULL answers false.
  * @param run Where the run goes; untouched at the end. NULL answers false.
  * @return true with a run, false at the end.
  * @par Threads
@@ -120,7 +159,8 @@ GMS_API bool gms_iter_next(struct gms_iter *it, struct gms_run *run);
  * @par Threads
  * R; async-signal-safe.
  * @par Cost
- * Linear in the blocks passed over; a uniform block is one step.
+ * Linear in the blocks passed over; a uniform block is one step. Looking for
+ * SHARED, 64 GiB without any are one step.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int
@@ -140,8 +180,8 @@ gms_find(const struct gms_space *space, struct gms_range range, gms_state mask,
  * @par Threads
  * R; async-signal-safe.
  * @par Cost
- * Linear in the blocks; for a mask of SHARED a mixed block inside the range is
- * one step too.
+ * Linear in the runs; for a mask of SHARED, POPULATED, MISSING or DIRTY alone in
+ * the GiB, and in the blocks of the first and last one.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int
@@ -162,7 +202,8 @@ gms_count(const struct gms_space *space, struct gms_range range, gms_state mask,
  * R; async-signal-safe.
  * @par Cost
  * One step for an aligned 2 MiB or 1 GiB block under a mask of SHARED, and for
- * any block that is uniform; else linear up to the first difference.
+ * any block that is uniform; else linear up to the first difference, and in the
+ * regions of the range.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int

@@ -27,15 +27,16 @@ int gms_acct_read(const struct gms_space *space, struct gms_acct *acct)
 	ours.shared_pages = gms__load(&ledger->shared_pages);
 	ours.shared_pages_max = gms__load(&ledger->shared_pages_max);
 	gms__ledger_exposure(ledger, &ours.shared_page_ns, &ours.shared_page_ns_high);
-	ours.folios_4k = gms__load(&ledger->folios_4k);
-	ours.folios_2m = gms__load(&ledger->folios_2m);
-	ours.folios_1g = gms__load(&ledger->folios_1g);
-	ours.pins = gms__load(&ledger->pins);
-	ours.pinned_pages = gms__load(&ledger->pinned_pages);
+	ours.folios_4k = gms__ledger_gauge(ledger, GMS__FOLIOS_4K);
+	ours.folios_2m = gms__ledger_gauge(ledger, GMS__FOLIOS_2M);
+	ours.folios_1g = gms__ledger_gauge(ledger, GMS__FOLIOS_1G);
+	ours.pins = gms__ledger_gauge(ledger, GMS__PINS);
+	ours.pinned_pages = gms__ledger_gauge(ledger, GMS__PINNED_PAGES);
 	ours.metadata_bytes = gms__load(&space->map.mem.bytes);
 	ours.metadata_bytes_max = gms__load(&space->map.mem.bytes_max);
+	ours.metadata_used_bytes = gms__map_used_bytes(&space->map);
 	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
-		ours.event[kind].count = gms__load(&ledger->event[kind].count);
+		ours.event[kind].count = gms__ledger_events(ledger, kind);
 		ours.event[kind].ns = gms__load(&ledger->event[kind].ns);
 	}
 	gms__sized_out(acct, &ours, sizeof(ours));

@@ -67,11 +67,36 @@ static int convert(struct gms_space *space, const struct gms_change *changes, si
 		plan.charge.count[GMS_ACCT_PAGES_UNCHANGED] = plan.unchanged_pages;
 	else if (plan.error_reason == GMS_REASON_PINNED || plan.error_reason == GMS_REASON_FROZEN)
 		plan.charge.count[GMS_ACCT_BLOCKED] = 1;
-	gms__ledger_charge(&space->ledger, &plan.charge);
+	gms__plan_charge(&plan);
 	if (result)
 		report(&plan, err, result);
 	gms__plan_drop(&plan);
 	return err;
+}
+
+static void report_fast(const struct gms__fast_result *fast, struct gms_convert_result *result)
+{
+	struct gms_convert_result ours;
+
+	GMS_INIT(&ours);
+	ours.changed_pages = fast->changed_pages;
+	ours.unchanged_pages = fast->unchanged_pages;
+	ours.splits = fast->splits;
+	ours.merges = fast->merges;
+	gms__sized_out(result, &ours, sizeof(ours));
+}
+
+/* One valid change; the result, if any, is of a size that is known. */
+static int convert_one(struct gms_space *space, const struct gms_change *change, bool may_alloc,
+		       struct gms_convert_result *result)
+{
+	struct gms__fast_result fast;
+
+	if (!gms__fast_convert(space, change, may_alloc, &fast))
+		return convert(space, change, 1, may_alloc, result);
+	if (result)
+		report_fast(&fast, result);
+	return 0;
 }
 
 int gms_convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
@@ -107,20 +132,31 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 		gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
 		return 0;
 	}
+	if (nchanges == 1)
+		return convert_one(space, changes, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);
 	return convert(space, changes, nchanges, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);
+}
+
+/* What may be changed under every profile. */
+static int turn(struct gms_space *space, struct gms_range range, gms_state set, gms_state clear,
+		struct gms_convert_result *result)
+{
+	const struct gms_change change = { range, set, clear };
+
+	if (!space || (result && gms__sized_check(result, sizeof(*result))))
+		return space ? gms__sized_check(result, sizeof(*result)) : -EINVAL;
+	if (result)
+		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
+	return gms__range_ok(range) ? convert_one(space, &change, true, result) : -EINVAL;
 }
 
 int gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_result *result)
 {
-	const struct gms_change change = { range, GMS_STATE_SHARED, 0 };
-
-	return gms_convert(space, &change, 1, NULL, result);
+	return turn(space, range, GMS_STATE_SHARED, 0, result);
 }
 
 int gms_unshare(struct gms_space *space, struct gms_range range,
 		struct gms_convert_result *result)
 {
-	const struct gms_change change = { range, 0, GMS_STATE_SHARED };
-
-	return gms_convert(space, &change, 1, NULL, result);
+	return turn(space, range, 0, GMS_STATE_SHARED, result);
 }

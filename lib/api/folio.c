@@ -7,6 +7,7 @@
 #include <gmemstate/folio.h>
 
 #include "engine/plan.h"
+#include "map/get.h"
 
 /*
  * The folio that holds gfn, or false for a hole. A split in progress shows the
@@ -20,12 +21,12 @@ static bool folio_at(const struct gms_space *space, gms_gfn gfn, struct gms_foli
 
 	if (!gms__map_block(&space->map, gfn, GMS_ORDER_1G, &block))
 		return false;
-	if (block.base_order < GMS_ORDER_1G || block.split) {
-		order = GMS_ORDER_2M;
+	if (block.base_order == GMS_ORDER_4K) {
+		order = GMS_ORDER_4K;
+	} else if (block.base_order == GMS_ORDER_2M || block.split) {
 		if (!gms__map_block(&space->map, gfn, GMS_ORDER_2M, &block))
 			return false;
-		if (block.base_order < GMS_ORDER_2M || block.split)
-			order = GMS_ORDER_4K;
+		order = block.split ? GMS_ORDER_4K : GMS_ORDER_2M;
 	}
 	folio->first = gfn >> order << order;
 	folio->order = order;

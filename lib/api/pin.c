@@ -9,6 +9,7 @@
 
 #include "base/sized.h"
 #include "engine/plan.h"
+#include "map/walk.h"
 
 #define PIN_FLAGS	(GMS_PIN_WRITE | GMS_PIN_LONGTERM)
 
@@ -34,14 +35,15 @@ int gms_gup_iter_init(struct gms_gup_iter *it, const struct gms_space *space,
 /* One run of one state, or the hole before it. */
 static void gup_piece(const struct gms_gup_iter *it, gms_gfn pos, struct gms_gup_run *piece)
 {
+	struct gms_cursor cursor = { 0 };
 	gms_gfn next = pos;
 	struct gms_run run;
 
 	piece->first = pos;
 	piece->region = 0;
 	piece->reason = GMS_REASON_HOLE;
-	if (!gms__map_next_run(&it->space->map, &next, it->end, gms__rule_gup_mask(it->flags),
-			       &run)) {
+	if (!gms__map_next_run(&it->space->map, &cursor, &next, it->end,
+			       gms__rule_gup_mask(it->flags), &run)) {
 		piece->npages = it->end - pos;
 	} else if (run.first > pos) {
 		piece->npages = run.first - pos;
@@ -112,6 +114,7 @@ static int refusal(uint32_t reason)
 static int pin_locked(struct gms_space *space, struct gms_range range, uint32_t flags,
 		      gms_tag tag, gms_pin_id *id, gms_gfn *error_gfn)
 {
+	struct gms__ledger_shard *shard = gms__space_shard(space, range.first);
 	struct gms_gup_iter it;
 	struct gms_gup_run run;
 	int err = gms_gup_iter_init(&it, space, range, flags);
@@ -122,15 +125,15 @@ static int pin_locked(struct gms_space *space, struct gms_range range, uint32_t 
 			*error_gfn = run.first;
 	}
 	if (err) {
-		gms__ledger_count(&space->ledger, GMS_ACCT_PINS_REFUSED, 1);
+		gms__shard_count(shard, GMS_ACCT_PINS_REFUSED, 1);
 		return err;
 	}
 	err = gms__claims_add(&space->claims, range, flags, tag, id);
 	if (err)
 		return err;
-	gms__add(&space->ledger.pins, 1);
-	gms__add(&space->ledger.pinned_pages, range.npages);
-	gms__ledger_count(&space->ledger, GMS_ACCT_PINS, 1);
+	gms__shard_gauge(shard, GMS__PINS, 1);
+	gms__shard_gauge(shard, GMS__PINNED_PAGES, range.npages);
+	gms__shard_count(shard, GMS_ACCT_PINS, 1);
 	return 0;
 }
 
@@ -143,7 +146,7 @@ int gms_pin(struct gms_space *space, struct gms_range range, uint32_t flags, gms
 	if (!space || !id || !gms__range_ok(range) || (flags & ~PIN_FLAGS))
 		return -EINVAL;
 	stripes = gms__map_stripes(range);
-	gms__map_lock(&space->map, stripes);
+	gms__map_lock(&space->map, stripes, range.first, range.first + range.npages);
 	err = pin_locked(space, range, flags, tag, id, error_gfn);
 	gms__map_unlock(&space->map, stripes);
 	return err;
@@ -159,18 +162,27 @@ int gms_unpin(struct gms_space *space, gms_pin_id id)
 	if (!space)
 		return -EINVAL;
 	/* The id says where to lock; under the locks it may be gone. */
-	if (!gms__claims_range(&space->claims, id, &range))
+	stripes = gms__claims_stripes(&space->claims, id);
+	if (!stripes)
 		return -ENOENT;
 	memset(&tables, 0, sizeof(tables));
-	stripes = gms__map_stripes(range);
-	gms__map_lock(&space->map, stripes);
-	found = gms__claims_remove(&space->claims, id);
+	gms__map_lock_stripes(&space->map, stripes);
+	found = gms__claims_remove(&space->claims, id, &range);
 	if (found) {
-		gms__sub(&space->ledger.pins, 1);
-		gms__sub(&space->ledger.pinned_pages, range.npages);
-		gms__ledger_count(&space->ledger, GMS_ACCT_UNPINS, 1);
+		const gms_gfn end = range.first + range.npages;
+		struct gms__ledger_shard *shard =
+			&space->ledger.shard[gms__stripe_of(range.first)];
+
+		gms__shard_gauge(shard, GMS__PINS, (uint64_t)-1);
+		gms__shard_gauge(shard, GMS__PINNED_PAGES, -range.npages);
+		gms__shard_count(shard, GMS_ACCT_UNPINS, 1);
+		/* A large conversion does not wait for the pin; what it owns merges later. */
+		if (gms__map_any_owned(&space->map, range.first, end)) {
+			gms__map_unlock(&space->map, stripes);
+			gms__map_lock(&space->map, stripes, range.first, end);
+		}
 		gms__map_change_begin(&space->map, stripes);
-		gms__shape_merge(space, range.first, range.first + range.npages, &tables);
+		gms__shape_merge(space, range.first, end, &tables);
 		gms__map_change_end(&space->map, stripes);
 	}
 	gms__map_unlock(&space->map, stripes);

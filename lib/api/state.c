@@ -3,10 +3,16 @@
  * state.c - the calls of state.h: reads that take no lock.
  */
 #include <errno.h>
+#include <string.h>
 
 #include <gmemstate/state.h>
 
 #include "engine/plan.h"
+#include "map/get.h"
+#include "map/walk.h"
+
+/* No state is this: the walk wants every run. */
+#define ANY_VALUE	GMS_HOLE
 
 static bool bits_ok(gms_state bits)
 {
@@ -15,7 +21,7 @@ static bool bits_ok(gms_state bits)
 
 gms_state gms_state_at(const struct gms_space *space, gms_gfn gfn)
 {
-	return space ? gms__map_get(&space->map, gfn) : GMS_HOLE;
+	return gms__likely(space) ? gms__map_get(&space->map, gfn) : GMS_HOLE;
 }
 
 int gms_run_at(const struct gms_space *space, gms_gfn gfn, gms_state mask, struct gms_run *run)
@@ -25,136 +31,131 @@ int gms_run_at(const struct gms_space *space, gms_gfn gfn, gms_state mask, struc
 	return gms__map_run_at(&space->map, gfn, mask, run) ? 0 : -ENOENT;
 }
 
-int gms_iter_init(struct gms_iter *it, const struct gms_space *space, struct gms_range range,
-		  gms_state mask)
+int gms_iter_init_match(struct gms_iter *it, const struct gms_space *space,
+			struct gms_range range, gms_state mask, gms_state value)
 {
 	if (!it)
 		return -EINVAL;
-	it->space = NULL;
-	it->next = 0;
-	it->end = 0;
-	it->mask = 0;
-	it->reserved = 0;
-	if (!space || !gms__range_ok(range) || !bits_ok(mask))
+	memset(it, 0, sizeof(*it));
+	if (!space || !gms__range_ok(range) || !bits_ok(mask) || (value & ~mask))
 		return -EINVAL;
 	it->space = space;
 	it->next = range.first;
 	it->end = range.first + range.npages;
 	it->mask = mask;
+	it->value = value;
 	return 0;
+}
+
+int gms_iter_init(struct gms_iter *it, const struct gms_space *space, struct gms_range range,
+		  gms_state mask)
+{
+	const int err = gms_iter_init_match(it, space, range, mask, 0);
+
+	if (!err)
+		it->value = ANY_VALUE;
+	return err;
 }
 
 bool gms_iter_next(struct gms_iter *it, struct gms_run *run)
 {
 	if (!it || !run || !it->space)
 		return false;
-	return gms__map_next_run(&it->space->map, &it->next, it->end, it->mask, run);
+	if (it->value == ANY_VALUE)
+		return gms__map_next_run(&it->space->map, &it->cursor, &it->next, it->end,
+					 it->mask, run);
+	return gms__map_next_match(&it->space->map, &it->cursor, &it->next, it->end, it->mask,
+				   it->value, run);
 }
 
 int gms_find(const struct gms_space *space, struct gms_range range, gms_state mask,
 	     gms_state value, gms_gfn *gfn)
 {
-	struct gms_run run;
-	struct gms_iter it;
-	int err;
+	gms_gfn found;
 
-	if (!gfn || (value & ~mask))
+	if (!space || !gfn || !gms__range_ok(range) || !bits_ok(mask) || (value & ~mask))
 		return -EINVAL;
-	err = gms_iter_init(&it, space, range, mask);
-	if (err)
-		return err;
-	while (gms_iter_next(&it, &run)) {
-		if (run.state == value) {
-			*gfn = run.first;
-			return 0;
-		}
-	}
-	return -ENOENT;
+	found = gms__map_find(&space->map, range.first, range.first + range.npages, mask, value);
+	if (found == range.first + range.npages)
+		return -ENOENT;
+	*gfn = found;
+	return 0;
+}
+
+/* Is it one of the attributes that the map keeps counts of? */
+static bool counted(gms_state mask)
+{
+	return mask && !(mask & (mask - 1)) && (mask & GMS__COUNTED_STATES);
 }
 
 int gms_count(const struct gms_space *space, struct gms_range range, gms_state mask,
 	      gms_state value, uint64_t *npages)
 {
+	const gms_gfn end = range.first + range.npages;
 	struct gms_run run;
 	struct gms_iter it;
 	uint64_t n = 0;
 	int err;
 
-	if (!npages || (value & ~mask))
+	if (!npages)
 		return -EINVAL;
-	err = gms_iter_init(&it, space, range, mask);
+	err = gms_iter_init_match(&it, space, range, mask, value);
 	if (err)
 		return err;
-	if (mask == GMS_STATE_SHARED && value) {
-		*npages = gms__map_count_shared(&space->map, it.next, it.end);
+	if (!mask) {
+		*npages = gms__region_pages(&space->map, range.first, end);
 		return 0;
 	}
-	while (gms_iter_next(&it, &run)) {
-		if (run.state == value)
-			n += run.npages;
+	if (counted(mask) && value) {
+		*npages = gms__map_count(&space->map, range.first, end, mask);
+		return 0;
 	}
+	while (gms_iter_next(&it, &run))
+		n += run.npages;
 	*npages = n;
 	return 0;
 }
 
-/* An aligned block of order 9 or 18, whole in a region: its counts tell. */
-static bool uniform_block(const struct gms_space *space, struct gms_range range, gms_state mask,
-			  bool *uniform)
+static int uniform_range(const struct gms_space *space, struct gms_range range, gms_state mask,
+			 bool *uniform)
 {
-	const unsigned order = range.npages == GMS__BLOCK_PAGES ? GMS_ORDER_2M : GMS_ORDER_1G;
-	struct gms__block block;
+	struct gms_cursor cursor;
+	struct gms_run run;
+	gms_gfn pos = range.first;
 
-	if (range.npages != UINT64_C(1) << order || range.first % range.npages ||
-	    !gms__map_block(&space->map, range.first, order, &block) ||
-	    block.npages != range.npages)
-		return false;
-	if (block.uniform)
-		*uniform = true;
-	else if (mask == GMS_STATE_SHARED)
-		*uniform = !block.shared_pages || block.shared_pages == block.npages;
-	else
-		return false;
-	return true;
+	if (gms__region_pages(&space->map, pos, pos + range.npages) != range.npages)
+		return -ENOENT;
+	cursor.npages = 0;
+	*uniform = true;
+	if (gms__map_next_run(&space->map, &cursor, &pos, range.first + range.npages, mask, &run)) {
+		const gms_state state = run.state;
+
+		/* Runs end with their region; what counts is the state. */
+		while (run.state == state &&
+		       gms__map_next_run(&space->map, &cursor, &pos, range.first + range.npages,
+					 mask, &run))
+			;
+		*uniform = run.state == state;
+	}
+	return 0;
 }
 
 int gms_uniform(const struct gms_space *space, struct gms_range range, gms_state mask,
 		bool *uniform)
 {
-	struct gms_run run, first = { 0 };
-	struct gms_iter it;
-	gms_gfn pos = range.first;
-	bool same = true;
-	int err;
+	const unsigned order = range.npages == GMS__BLOCK_PAGES ? GMS_ORDER_2M : GMS_ORDER_1G;
+	int answer;
 
-	if (!uniform)
+	if (!space || !uniform || !gms__range_ok(range) || !bits_ok(mask))
 		return -EINVAL;
-	err = gms_iter_init(&it, space, range, mask);
-	if (err)
-		return err;
-	if (uniform_block(space, range, mask, uniform))
-		return 0;
-	while (gms_iter_next(&it, &run)) {
-		if (run.first != pos)
-			return -ENOENT;
-		if (pos == range.first)
-			first = run;
-		same = run.state == first.state;
-		pos += run.npages;
-		if (!same)
-			break;
+	if (range.npages == UINT64_C(1) << order && !(range.first & (range.npages - 1))) {
+		answer = gms__map_block_uniform(&space->map, range.first, order, mask);
+		if (gms__likely(answer >= 0)) {
+			*uniform = answer;
+			return 0;
+		}
 	}
-	if (same && pos != range.first + range.npages)
-		return -ENOENT;
-	if (!same) {
-		/* A hole behind the difference is an error all the same. */
-		struct gms_range rest = { pos, range.first + range.npages - pos };
-		uint64_t n = 0;
-
-		if (rest.npages && (gms_count(space, rest, 0, 0, &n) || n != rest.npages))
-			return -ENOENT;
-	}
-	*uniform = same;
-	return 0;
+	return uniform_range(space, range, mask, uniform);
 }
 
 unsigned gms_map_order(const struct gms_space *space, gms_gfn gfn, gms_state mask)

@@ -16,6 +16,15 @@
 _Static_assert(__atomic_always_lock_free(sizeof(uint64_t), 0),
 	       "readers in signal handlers need lock-free 64-bit atomics");
 
+/* ThreadSanitizer follows atomics, but neither fences nor vector loads. */
+#if defined(__SANITIZE_THREAD__)
+#define GMS__TSAN	1
+#elif defined(__has_feature)
+#if __has_feature(thread_sanitizer)
+#define GMS__TSAN	1
+#endif
+#endif
+
 #define gms__load(p)		__atomic_load_n((p), __ATOMIC_ACQUIRE)
 #define gms__store(p, v)	__atomic_store_n((p), (v), __ATOMIC_RELEASE)
 #define gms__load_relaxed(p)	__atomic_load_n((p), __ATOMIC_RELAXED)

@@ -97,14 +97,10 @@ int gms__pool_take(struct gms__pool *pool, struct gms__stock *stock, uint64_t n,
 
 void gms__pool_put(struct gms__pool *pool, struct gms__stock *stock)
 {
-	struct gms__node *last = stock->head;
-
-	if (!last)
+	if (!stock->head)
 		return;
-	while (last->next)
-		last = last->next;
 	gms__lock(&pool->lock);
-	gms__store(&last->next, pool->free);
+	gms__store(&stock->tail->next, pool->free);
 	pool->free = stock->head;
 	gms__store(&pool->nfree, pool->nfree + stock->n);
 	gms__unlock(&pool->lock);

@@ -41,6 +41,7 @@ struct gms__pool {
 /* Objects a caller has taken and may use or give back. */
 struct gms__stock {
 	struct gms__node *head;
+	struct gms__node *tail;		/* the last one, if there is one */
 	uint64_t	  n;
 };
 
@@ -73,6 +74,8 @@ static inline void gms__stock_push(struct gms__stock *stock, void *object)
 	struct gms__node *node = object;
 
 	gms__store(&node->next, stock->head);
+	if (!stock->head)
+		stock->tail = node;
 	stock->head = node;
 	stock->n++;
 }

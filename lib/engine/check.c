@@ -2,13 +2,16 @@
 /*
  * check.c - recount everything and compare; what breaks is named by its label.
  *
- * Labels: I1.. of gmemstate(7), M1.. of map/map.h, T and P of the pins.
+ * Labels: I1.. of gmemstate(7), M1.. of map/map.h, K1.. of map/block.h, T and P of
+ * the pins.
  *
- * Locking: takes all stripes, and the claims' lock where it looks at pins.
+ * Locking: takes all stripes, which makes the pins stand still too.
  */
 #include "engine/check.h"
 
 #include <errno.h>
+
+#include "map/walk.h"
 
 struct recount {
 	struct gms_space *space;
@@ -52,28 +55,76 @@ static void check_state(struct recount *rc, gms_gfn gfn, gms_state state)
 		       gms__profile_first(rc->space->profile, state));
 }
 
-/* Returns the shared pages of [lo, hi), a block that is not uniform. */
-static uint64_t check_pages(struct recount *rc, uint64_t word, gms_gfn lo, gms_gfn hi)
+/* What a GiB's blocks come to. */
+struct gib {
+	const struct gms__region *row;
+	uint64_t pages[GMS__COUNTED];
+	uint64_t group;			/* shared pages of the group so far */
+	uint64_t nmixed;
+	uint64_t nlists;
+	uint64_t nsplit;
+};
+
+static const gms_state counted[GMS__COUNTED] = {
+	GMS_STATE_SHARED, GMS_STATE_POPULATED, GMS_STATE_MISSING, GMS_STATE_DIRTY
+};
+
+/* K2: a word of runs says what it says in one way only. */
+static void check_runs(struct recount *rc, uint64_t word, gms_gfn lo)
 {
-	const struct gms__palette *palette = &rc->space->map.palette;
+	const struct gms__two_runs r = gms__block_two_runs(word);
+
+	if (r.s1 >= r.e1 || r.e1 > GMS__BLOCK_PAGES ||
+	    (r.s2 < GMS__BLOCK_PAGES ? r.s2 <= r.e1 || r.e2 <= r.s2 : r.e2 != r.s2))
+		broken(rc, "K2: runs in a word", lo, r.s1, r.s2);
+}
+
+/* K3: neighbours in a list differ, and ascend. */
+static void check_list(struct recount *rc, uint64_t word, gms_gfn lo)
+{
+	const uint16_t *entry = gms__block_leaf(word);
+	const unsigned n = gms__block_kind(word) == GMS__LIST16 ? 16 : 32;
+
+	for (unsigned i = 1; i < n; i++) {
+		if (entry[i] != entry[i - 1] && (entry[i] >> 7 <= entry[i - 1] >> 7 ||
+						 !((entry[i] ^ entry[i - 1]) & 127)))
+			broken(rc, "K3: entries of a list", lo, entry[i], entry[i - 1]);
+	}
+}
+
+/* Returns the shared pages of [lo, hi), a block that is not uniform. */
+static uint64_t check_pages(struct recount *rc, struct gib *gib, uint64_t word, gms_gfn lo,
+			    gms_gfn hi)
+{
+	const struct gms__map *map = &rc->space->map;
 	const gms_gfn base = lo & ~(GMS__BLOCK_PAGES - 1);
-	const gms_state first = gms__block_get(palette, word, (unsigned)(lo - base));
-	uint64_t shared = 0;
+	const gms_state first = gms__block_get(&map->palette, word, (unsigned)(lo - base));
+	uint64_t n[GMS__COUNTED] = { 0 };
 	bool differ = false;
 
 	for (gms_gfn gfn = lo; gfn < hi; gfn++) {
-		const gms_state state = gms__block_get(palette, word, (unsigned)(gfn - base));
+		const gms_state state = gms__block_get(&map->palette, word,
+						       (unsigned)(gfn - base));
 
 		check_state(rc, gfn, state);
-		shared += state & GMS_STATE_SHARED;
+		for (unsigned i = 0; i < GMS__COUNTED; i++)
+			n[i] += state & counted[i] ? 1 : 0;
 		differ |= state != first;
 	}
 	if (!differ)
 		broken(rc, "M1: mixed word of one state, kind", lo, word & 7, 0);
-	if (shared != gms__block_shared(palette, word, (unsigned)(lo - base),
-					(unsigned)(hi - base)))
-		broken(rc, "M2: shared pages of a word", lo, word & 7, shared);
-	return shared;
+	if (gms__block_kind(word) == GMS__RUNS)
+		check_runs(rc, word, lo);
+	if (gms__block_kind(word) == GMS__LIST16 || gms__block_kind(word) == GMS__LIST32)
+		check_list(rc, word, lo);
+	for (unsigned i = 0; i < GMS__COUNTED; i++) {
+		if (n[i] != gms__block_count(&map->palette, map->bulk, word,
+					     (unsigned)(lo - base), (unsigned)(hi - base),
+					     counted[i]))
+			broken(rc, "M2: counted pages of a word", lo, word & 7, n[i]);
+		gib->pages[i] += n[i];
+	}
+	return n[GMS__COUNT_SHARED];
 }
 
 static void check_folio(struct recount *rc, gms_gfn first, unsigned order, uint64_t shared)
@@ -84,62 +135,85 @@ static void check_folio(struct recount *rc, gms_gfn first, unsigned order, uint6
 		broken(rc, "I7: mixed folio, shared pages", first, shared, 0);
 }
 
-static uint64_t check_block(struct recount *rc, const struct gms__region *row, uint64_t word,
-			    gms_gfn lo, gms_gfn hi, uint64_t *nmixed)
+static uint64_t check_uniform(struct recount *rc, struct gib *gib, gms_state state, gms_gfn lo,
+			      gms_gfn hi)
 {
-	uint64_t shared;
-
-	if (gms__block_kind(word) == GMS__UNIFORM) {
-		check_state(rc, lo, gms__block_state(word));
-		shared = gms__block_state(word) & GMS_STATE_SHARED ? hi - lo : 0;
-	} else {
-		shared = check_pages(rc, word, lo, hi);
-		++*nmixed;
-	}
-	if (gms__block_is_split(word) && gms__region_order(row) < GMS_ORDER_2M)
-		broken(rc, "M4: split mark above the base order", lo, 1, 0);
-	return shared;
+	check_state(rc, lo, state);
+	for (unsigned i = 0; i < GMS__COUNTED; i++)
+		gib->pages[i] += state & counted[i] ? hi - lo : 0;
+	return state & GMS_STATE_SHARED ? hi - lo : 0;
 }
 
-static void check_gib(struct recount *rc, const struct gms__region *row, gms_gfn lo, gms_gfn hi)
+static uint64_t check_block(struct recount *rc, struct gib *gib, uint64_t word, gms_gfn lo,
+			    gms_gfn hi)
 {
-	const uint64_t g = (lo >> GMS_ORDER_1G) - (row->first >> GMS_ORDER_1G);
-	const uint64_t gib = row->word[g];
-	const unsigned base = gms__region_order(row);
-	const bool whole = base == GMS_ORDER_1G && !gms__word_is_split(gib);
-	uint64_t shared = 0, pair = 0, nmixed = 0;
-	const struct gms__chunk *chunk;
-
-	if (gms__word_is_split(gib) && base < GMS_ORDER_1G)
+	gib->nmixed += !gms__block_is_uniform(word);
+	gib->nlists += gms__block_is_list(word);
+	gib->nsplit += gms__block_is_split(word);
+	if (gms__block_is_split(word) && gms__region_order(gib->row) < GMS_ORDER_2M)
 		broken(rc, "M4: split mark above the base order", lo, 1, 0);
-	if (gms__word_is_uniform(gib)) {
-		check_state(rc, lo, gms__word_state(gib));
-		shared = gms__word_state(gib) & GMS_STATE_SHARED ? hi - lo : 0;
-		if (!whole && base)
-			rc->folios[1] += (hi - lo) >> GMS_ORDER_2M;
-	}
-	chunk = gms__word_is_uniform(gib) ? NULL : gms__word_table(gib);
-	for (gms_gfn at = lo; chunk && at < hi; at = (at | (GMS__BLOCK_PAGES - 1)) + 1) {
-		const unsigned b = gms__block_index(at);
-		const gms_gfn end = gms__min(hi, (at | (GMS__BLOCK_PAGES - 1)) + 1);
-		const uint64_t n = check_block(rc, row, chunk->word[b], at, end, &nmixed);
+	if (gms__block_is_uniform(word))
+		return check_uniform(rc, gib, gms__block_state(&rc->space->map.palette, word), lo,
+				     hi);
+	return check_pages(rc, gib, word, lo, hi);
+}
 
-		pair = b & 1 && at != lo ? pair + n : n;
-		if ((b & 1 || end == hi) && pair != chunk->shared[b / 2])
-			broken(rc, "M2: shared pages of two blocks", at,
-			       chunk->shared[b / 2], pair);
+static void check_chunk(struct recount *rc, struct gib *gib, const struct gms__chunk *chunk,
+			bool whole, gms_gfn lo, gms_gfn hi)
+{
+	const unsigned base = gms__region_order(gib->row);
+
+	for (gms_gfn at = lo; at < hi; at = (at | (GMS__BLOCK_PAGES - 1)) + 1) {
+		const unsigned b = gms__block_index(at), g = b / GMS__GROUP_BLOCKS;
+		const gms_gfn end = gms__min(hi, (at | (GMS__BLOCK_PAGES - 1)) + 1);
+		const uint64_t n = check_block(rc, gib, chunk->word[b], at, end);
+
+		gib->group = b % GMS__GROUP_BLOCKS && at != lo ? gib->group + n : n;
+		if (((b + 1) % GMS__GROUP_BLOCKS == 0 || end == hi) &&
+		    gib->group != chunk->shared[g])
+			broken(rc, "M2: shared pages of a group", at, chunk->shared[g], gib->group);
 		if (whole && gms__block_is_split(chunk->word[b]))
 			broken(rc, "M5: split block in a whole folio", at, 1, 0);
 		if (base && !whole && gms__block_is_split(chunk->word[b]))
 			rc->folios[0] += end - at;
 		else if (base && !whole)
 			check_folio(rc, at, GMS_ORDER_2M, n);
-		shared += n;
 	}
-	if (chunk && chunk->nmixed != nmixed)
-		broken(rc, "M3: mixed words of a chunk", lo, chunk->nmixed, nmixed);
-	if (chunk && shared != chunk->shared_pages)
-		broken(rc, "M2: shared pages of a GiB", lo, chunk->shared_pages, shared);
+	if (chunk->nmixed != gib->nmixed)
+		broken(rc, "M3: mixed words of a chunk", lo, chunk->nmixed, gib->nmixed);
+	if (chunk->nlists != gib->nlists)
+		broken(rc, "M3: lists of a chunk", lo, chunk->nlists, gib->nlists);
+	if (chunk->nsplit != gib->nsplit)
+		broken(rc, "M3: split blocks of a chunk", lo, chunk->nsplit, gib->nsplit);
+	for (unsigned i = 0; i < GMS__COUNTED; i++) {
+		if (chunk->pages[i] != gib->pages[i])
+			broken(rc, "M2: counted pages of a GiB", lo, chunk->pages[i],
+			       gib->pages[i]);
+	}
+}
+
+static void check_gib(struct recount *rc, const struct gms__region *row, gms_gfn lo, gms_gfn hi)
+{
+	const struct gms__words *words = gms__words_of(row);
+	const uint64_t *at = gms__gib_at(row, lo);
+	const uint64_t word = *at, g = (uint64_t)(at - words->word);
+	const unsigned base = gms__region_order(row);
+	const bool whole = base == GMS_ORDER_1G && !gms__word_is_split(word);
+	struct gib gib = { .row = row };
+	uint64_t shared;
+
+	if (gms__word_is_split(word) && base < GMS_ORDER_1G)
+		broken(rc, "M4: split mark above the base order", lo, 1, 0);
+	if (gms__word_is_uniform(word)) {
+		check_uniform(rc, &gib, gms__word_state(word), lo, hi);
+		if (!whole && base)
+			rc->folios[1] += (hi - lo) >> GMS_ORDER_2M;
+	} else {
+		check_chunk(rc, &gib, gms__word_table(word), whole, lo, hi);
+	}
+	shared = gib.pages[GMS__COUNT_SHARED];
+	if (shared && !(words->lit[g / 64] >> g % 64 & 1))
+		broken(rc, "M6: a dark GiB with shared pages", lo, 0, shared);
 	if (whole)
 		check_folio(rc, lo, GMS_ORDER_1G, shared);
 	if (!base)
@@ -150,6 +224,7 @@ static void check_gib(struct recount *rc, const struct gms__region *row, gms_gfn
 static void check_pin(struct gms__inode *node, void *ctx)
 {
 	struct recount *rc = ctx;
+	struct gms_cursor cursor = { 0 };
 	gms_gfn pos = node->first;
 
 	rc->pins++;
@@ -158,7 +233,8 @@ static void check_pin(struct gms__inode *node, void *ctx)
 		const gms_gfn at = pos;
 		struct gms_run run;
 
-		if (!gms__map_next_run(&rc->space->map, &pos, node->end, GMS_STATE_ALL, &run) ||
+		if (!gms__map_next_run(&rc->space->map, &cursor, &pos, node->end, GMS_STATE_ALL,
+				       &run) ||
 		    run.first != at) {
 			broken(rc, "I2: pin over a hole", at, 1, 0);
 			return;
@@ -172,21 +248,22 @@ static void check_pin(struct gms__inode *node, void *ctx)
 	}
 }
 
-static void equal(struct recount *rc, const char *what, const uint64_t *seen, uint64_t wanted)
+static void equal(struct recount *rc, const char *what, uint64_t seen, uint64_t wanted)
 {
-	if (gms__load_relaxed(seen) != wanted)
-		broken(rc, what, 0, gms__load_relaxed(seen), wanted);
+	if (seen != wanted)
+		broken(rc, what, 0, seen, wanted);
 }
 
 int gms__check(struct gms_space *space, struct gms__text *why)
 {
 	struct recount rc = { .space = space, .why = why };
 	const struct gms__ledger *ledger = &space->ledger;
+	struct gms__claims_fault fault;
 	struct gms__region row;
 	gms_gfn last = 0;
 	uint64_t check;
 
-	gms__map_lock(&space->map, GMS__ALL_STRIPES);
+	gms__map_lock_all(&space->map);
 	for (uint64_t i = 0; gms__region_nth(&space->map, i, &row, &check); i++) {
 		const gms_gfn end = row.first + row.npages;
 		const uint64_t folio = UINT64_C(1) << gms__region_order(&row);
@@ -203,16 +280,17 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 		last = end;
 	}
 	gms__claims_each(&space->claims, check_pin, &rc);
-	if (!gms__claims_sound(&space->claims))
-		broken(&rc, "T1: the tree of pins", 0, rc.pins, space->claims.n);
-	equal(&rc, "I8: regions", &ledger->regions, rc.regions);
-	equal(&rc, "I8: pages", &ledger->pages, rc.pages);
-	equal(&rc, "I8: shared pages", &ledger->shared_pages, rc.shared);
-	equal(&rc, "I8: folios of 4K", &ledger->folios_4k, rc.folios[0]);
-	equal(&rc, "I8: folios of 2M", &ledger->folios_2m, rc.folios[1]);
-	equal(&rc, "I8: folios of 1G", &ledger->folios_1g, rc.folios[2]);
-	equal(&rc, "I8: pins", &ledger->pins, rc.pins);
-	equal(&rc, "I8: pinned pages", &ledger->pinned_pages, rc.pinned_pages);
+	if (!gms__claims_sound(&space->claims, &fault))
+		broken(&rc, fault.what, fault.gfn, fault.seen, fault.wanted);
+	equal(&rc, "I8: regions", gms__load(&ledger->regions), rc.regions);
+	equal(&rc, "I8: pages", gms__load(&ledger->pages), rc.pages);
+	equal(&rc, "I8: shared pages", gms__load(&ledger->shared_pages), rc.shared);
+	equal(&rc, "I8: folios of 4K", gms__ledger_gauge(ledger, GMS__FOLIOS_4K), rc.folios[0]);
+	equal(&rc, "I8: folios of 2M", gms__ledger_gauge(ledger, GMS__FOLIOS_2M), rc.folios[1]);
+	equal(&rc, "I8: folios of 1G", gms__ledger_gauge(ledger, GMS__FOLIOS_1G), rc.folios[2]);
+	equal(&rc, "I8: pins", gms__ledger_gauge(ledger, GMS__PINS), rc.pins);
+	equal(&rc, "I8: pinned pages", gms__ledger_gauge(ledger, GMS__PINNED_PAGES),
+	      rc.pinned_pages);
 	gms__map_unlock(&space->map, GMS__ALL_STRIPES);
 	return rc.broken ? -EBADMSG : 0;
 }

@@ -1,157 +1,394 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * claims.c - the pins of a space; see claims.h.
+ * claims.c - the pins of a space: shards, slots, trees; see claims.h.
+ *
+ * Slots: the first slabs grow from 16 claims on, so that a pin in every shard
+ * is little memory, then each has 1024. A slot's slab is found by arithmetic.
  */
 #include "engine/claims.h"
 
 #include <errno.h>
 #include <string.h>
 
-#include "base/atomic.h"
+#include "base/debug.h"
 
-#define PER_SLAB	64u
-#define SLAB_BYTES	(PER_SLAB * sizeof(struct gms__claim))
+#define FIRST_SLAB_BITS	4u
+#define LAST_SLAB_BITS	10u
+#define SLOTS		(UINT32_C(1) << GMS__SLOT_BITS)
 
 int gms__claims_init(struct gms__claims *claims, struct gms__mem *mem)
 {
+	_Static_assert(sizeof(struct gms__shard) == 2 * GMS__CACHE_LINE, "shards are small");
+	_Static_assert(sizeof(struct gms__claim) == GMS__CACHE_LINE, "a claim is one line");
+	_Static_assert(sizeof(struct gms__counts) % GMS__CACHE_LINE == 0, "blocks are aligned");
+	_Static_assert(GMS__SHARDS <= UINT32_MAX >> GMS__SLOT_BITS, "ids have room for shards");
+	int err = 0;
+
 	memset(claims, 0, sizeof(*claims));
 	claims->mem = mem;
-	return gms__lock_init(&claims->lock, GMS__RANK_CLAIMS, 0);
+	for (unsigned s = 0; !err && s < GMS__SHARDS; s++)
+		err = gms__lock_init(&claims->shard[s].lock, GMS__RANK_CLAIMS, s);
+	return err;
+}
+
+/* --- slots --------------------------------------------------------------- */
+
+/* The slab a slot is in; *at is its place there, *n how many the slab has. */
+static uint32_t slab_of(uint32_t slot, uint32_t *at, uint32_t *n)
+{
+	unsigned bits;
+
+	if (slot >> LAST_SLAB_BITS) {
+		*n = UINT32_C(1) << LAST_SLAB_BITS;
+		*at = slot % *n;
+		return (slot >> LAST_SLAB_BITS) + LAST_SLAB_BITS - FIRST_SLAB_BITS;
+	}
+	if (!(slot >> FIRST_SLAB_BITS)) {
+		*n = UINT32_C(1) << FIRST_SLAB_BITS;
+		*at = slot;
+		return 0;
+	}
+	/* As many as all before it together, so its size is its first slot. */
+	bits = 31 - (unsigned)__builtin_clz(slot);
+	*n = UINT32_C(1) << bits;
+	*at = slot - *n;
+	return bits - FIRST_SLAB_BITS + 1;
+}
+
+struct gms__claim *gms__claims_slot(const struct gms__shard *shard, uint32_t slot)
+{
+	uint32_t at, n;
+	const uint32_t slab = slab_of(slot, &at, &n);
+
+	return &shard->slab[slab][at];
 }
 
 void gms__claims_fini(struct gms__claims *claims)
 {
-	for (uint32_t i = 0; i < claims->nslabs; i++)
-		gms__mem_free(claims->mem, claims->slab[i], SLAB_BYTES);
-	gms__mem_free(claims->mem, claims->slab, claims->slab_capacity * sizeof(*claims->slab));
-	gms__lock_fini(&claims->lock);
+	for (unsigned s = 0; s < GMS__SHARDS; s++) {
+		struct gms__shard *shard = &claims->shard[s];
+		uint32_t slot = 0, at, n;
+
+		for (uint32_t i = 0; i < shard->nslabs; i++, slot += n) {
+			slab_of(slot, &at, &n);
+			gms__mem_free(claims->mem, shard->slab[i], n * sizeof(struct gms__claim));
+		}
+		gms__mem_free(claims->mem, shard->slab,
+			      shard->slab_capacity * sizeof(*shard->slab));
+		gms__counts_fini(shard, claims->mem);
+		gms__lock_fini(&shard->lock);
+	}
 }
 
-static struct gms__claim *at_slot(const struct gms__claims *claims, uint32_t slot)
+static bool slab_room(struct gms__shard *shard, struct gms__mem *mem)
 {
-	return &claims->slab[slot / PER_SLAB][slot % PER_SLAB];
+	const uint32_t capacity = shard->slab_capacity ? 2 * shard->slab_capacity : 8;
+	struct gms__claim **slab;
+
+	if (shard->nslabs < shard->slab_capacity)
+		return true;
+	slab = gms__mem_alloc(mem, capacity * sizeof(*slab));
+	if (!slab)
+		return false;
+	if (shard->nslabs)
+		memcpy(slab, shard->slab, shard->nslabs * sizeof(*slab));
+	gms__mem_free(mem, shard->slab, shard->slab_capacity * sizeof(*slab));
+	shard->slab = slab;
+	shard->slab_capacity = capacity;
+	return true;
 }
 
-static struct gms__claim *find(const struct gms__claims *claims, gms_pin_id id)
+/* See to it that take_slot() has one to take. */
+static bool slot_ready(struct gms__shard *shard, struct gms__mem *mem)
 {
-	const uint32_t slot = (uint32_t)id, generation = (uint32_t)(id >> 32);
+	uint32_t at, n, slab;
+
+	if (shard->free)
+		return true;
+	if (shard->nslots == SLOTS)
+		return false;
+	slab = slab_of(shard->nslots, &at, &n);
+	if (slab < shard->nslabs)
+		return true;
+	if (!slab_room(shard, mem))
+		return false;
+	shard->slab[slab] = gms__mem_alloc(mem, n * sizeof(struct gms__claim));
+	if (!shard->slab[slab])
+		return false;
+	shard->nslabs++;
+	return true;
+}
+
+static struct gms__claim *take_slot(struct gms__shard *shard)
+{
+	struct gms__claim *claim = (struct gms__claim *)shard->free;
+
+	if (claim) {
+		shard->free = claim->node.left;
+	} else {
+		claim = gms__claims_slot(shard, shard->nslots);
+		memset(claim, 0, sizeof(*claim));
+		claim->slot = shard->nslots++;
+	}
+	claim->generation++;
+	return claim;
+}
+
+static void give_slot(struct gms__shard *shard, struct gms__claim *claim)
+{
+	claim->generation++;
+	if (claim->generation == GMS__WORN_OUT)
+		return;
+	claim->node.left = shard->free;
+	shard->free = &claim->node;
+}
+
+static gms_pin_id id_of(const struct gms__claim *claim, unsigned s)
+{
+	return (gms_pin_id)claim->generation << 32 | s << GMS__SLOT_BITS | claim->slot;
+}
+
+static unsigned shard_of_id(gms_pin_id id)
+{
+	return (uint32_t)id >> GMS__SLOT_BITS;
+}
+
+static struct gms__claim *find(const struct gms__shard *shard, gms_pin_id id)
+{
+	const uint32_t slot = (uint32_t)id % SLOTS, generation = (uint32_t)(id >> 32);
 	struct gms__claim *claim;
 
-	if (slot / PER_SLAB >= claims->nslabs)
+	if (slot >= shard->nslots || !(generation & 1))
 		return NULL;
-	claim = at_slot(claims, slot);
-	return claim->generation == generation && (generation & 1) ? claim : NULL;
+	claim = gms__claims_slot(shard, slot);
+	return claim->generation == generation ? claim : NULL;
 }
 
-static int grow_directory(struct gms__claims *claims)
-{
-	const uint32_t capacity = claims->slab_capacity ? 2 * claims->slab_capacity : 8;
-	struct gms__claim **slab = gms__mem_alloc(claims->mem, capacity * sizeof(*slab));
+/* --- adding and removing ------------------------------------------------- */
 
-	if (!slab)
-		return -ENOMEM;
-	if (claims->nslabs)
-		memcpy(slab, claims->slab, claims->nslabs * sizeof(*slab));
-	gms__mem_free(claims->mem, claims->slab, claims->slab_capacity * sizeof(*slab));
-	claims->slab = slab;
-	claims->slab_capacity = capacity;
-	return 0;
+static unsigned shard_of(gms_gfn first, gms_gfn end)
+{
+	if (first >> GMS_ORDER_1G != (end - 1) >> GMS_ORDER_1G)
+		return GMS__WIDE_SHARD;
+	return gms__stripe_of(first);
 }
 
-static int grow(struct gms__claims *claims)
+static void count_here(struct gms__shard *shard, uint64_t by)
 {
-	struct gms__claim *slab;
+	gms__store(&shard->here, shard->here + by);
+}
 
-	if (claims->nslabs == UINT32_MAX / PER_SLAB)
-		return -ENOMEM;
-	slab = gms__mem_alloc(claims->mem, SLAB_BYTES);
-	if (!slab)
-		return -ENOMEM;
-	if (claims->nslabs == claims->slab_capacity && grow_directory(claims)) {
-		gms__mem_free(claims->mem, slab, SLAB_BYTES);
-		return -ENOMEM;
-	}
-	memset(slab, 0, SLAB_BYTES);
-	for (uint32_t i = PER_SLAB; i-- > 0;) {
-		slab[i].slot = claims->nslabs * PER_SLAB + i;
-		slab[i].next_free = claims->free;
-		claims->free = slab[i].slot + 1;
-	}
-	claims->slab[claims->nslabs++] = slab;
-	return 0;
+/* The stripes of a wide pin are held, so their shards' counts stand still. */
+static void count_wide(struct gms__claims *claims, struct gms_range range, uint64_t by)
+{
+	for (uint64_t set = gms__map_stripes(range); set; set &= set - 1)
+		count_here(&claims->shard[__builtin_ctzll(set)], by);
+}
+
+/*
+ * Age, for pins that begin at one page: a narrow pin there and a wide one hold
+ * the same stripe, so the two shards can agree on the next number.
+ */
+static uint64_t next_serial(struct gms__claims *claims, unsigned s, gms_gfn first)
+{
+	uint64_t *serial = &claims->shard[gms__stripe_of(first)].serial;
+	uint64_t *wide = &claims->shard[GMS__WIDE_SHARD].serial;
+
+	if (s == GMS__WIDE_SHARD)
+		*serial = *wide = gms__max(*serial, *wide) + 1;
+	else
+		++*serial;
+	return *serial;
 }
 
 int gms__claims_add(struct gms__claims *claims, struct gms_range range, uint32_t flags,
 		    gms_tag tag, gms_pin_id *id)
 {
+	const gms_gfn first = range.first, end = first + range.npages;
+	const unsigned s = shard_of(first, end);
+	struct gms__shard *shard = &claims->shard[s];
+	struct gms__counts *counts = NULL;
 	struct gms__claim *claim;
 
-	gms__lock(&claims->lock);
-	if (!claims->free && grow(claims)) {
-		gms__unlock(&claims->lock);
-		return -ENOMEM;
+	gms__lock(&shard->lock);
+	if (!slot_ready(shard, claims->mem))
+		goto no_memory;
+	if (s != GMS__WIDE_SHARD) {
+		/* Last of what can fail: fresh counts wait for their first pin. */
+		counts = gms__counts_open(shard, claims->mem, first >> GMS_ORDER_1G);
+		if (!counts)
+			goto no_memory;
+		gms__counts_add(counts, first, end);
+	} else {
+		count_wide(claims, range, GMS__ONE_WIDE);
 	}
-	claim = at_slot(claims, claims->free - 1);
-	claims->free = claim->next_free;
-	claim->generation++;
+	claim = take_slot(shard);
 	claim->tag = tag;
 	claim->flags = flags;
-	claim->node.first = range.first;
-	claim->node.end = range.first + range.npages;
-	claim->node.serial = claims->serial++;
-	gms__itree_insert(&claims->root, &claim->node);
-	gms__store(&claims->n, claims->n + 1);
-	*id = (gms_pin_id)claim->generation << 32 | claim->slot;
-	gms__unlock(&claims->lock);
+	gms__assert(claim->flags == flags);
+	claim->node.first = first;
+	claim->node.end = end;
+	claim->node.serial = next_serial(claims, s, first);
+	gms__itree_insert(&shard->root, &claim->node);
+	count_here(shard, 1);
+	*id = id_of(claim, s);
+	gms__unlock(&shard->lock);
 	return 0;
+
+no_memory:
+	gms__unlock(&shard->lock);
+	return -ENOMEM;
 }
 
-bool gms__claims_range(struct gms__claims *claims, gms_pin_id id, struct gms_range *range)
+static struct gms_range range_of(const struct gms__claim *claim)
 {
+	return (struct gms_range){ claim->node.first, claim->node.end - claim->node.first };
+}
+
+uint64_t gms__claims_stripes(struct gms__claims *claims, gms_pin_id id)
+{
+	struct gms__shard *wide = &claims->shard[GMS__WIDE_SHARD];
 	const struct gms__claim *claim;
+	uint64_t stripes;
 
-	gms__lock(&claims->lock);
-	claim = find(claims, id);
-	if (claim) {
-		range->first = claim->node.first;
-		range->npages = claim->node.end - claim->node.first;
-	}
-	gms__unlock(&claims->lock);
-	return claim;
+	if (shard_of_id(id) != GMS__WIDE_SHARD)
+		return shard_of_id(id) < GMS__WIDE_SHARD ? UINT64_C(1) << shard_of_id(id) : 0;
+	gms__lock(&wide->lock);
+	claim = find(wide, id);
+	stripes = claim ? gms__map_stripes(range_of(claim)) : 0;
+	gms__unlock(&wide->lock);
+	return stripes;
 }
 
-bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id)
+bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_range *range)
 {
+	const unsigned s = shard_of_id(id);
+	struct gms__shard *shard = &claims->shard[s];
 	struct gms__claim *claim;
 
-	gms__lock(&claims->lock);
-	claim = find(claims, id);
+	gms__lock(&shard->lock);
+	claim = find(shard, id);
 	if (claim) {
-		gms__itree_remove(&claims->root, &claim->node);
-		gms__store(&claims->n, claims->n - 1);
-		claim->generation++;
-		if (claim->generation != UINT32_MAX - 1) {	/* else the slot has served */
-			claim->next_free = claims->free;
-			claims->free = claim->slot + 1;
-		}
+		*range = range_of(claim);
+		gms__itree_remove(&shard->root, &claim->node);
+		count_here(shard, -UINT64_C(1));
+		if (s == GMS__WIDE_SHARD)
+			count_wide(claims, *range, -GMS__ONE_WIDE);
+		else
+			gms__counts_sub(shard, claim->node.first, claim->node.end);
+		give_slot(shard, claim);
 	}
-	gms__unlock(&claims->lock);
+	gms__unlock(&shard->lock);
 	return claim;
+}
+
+/* --- asking -------------------------------------------------------------- */
+
+/*
+ * Lower *gfn to the first page of [first, end) that a pin of the shard holds.
+ * Within one GiB the counts may spare the way down the tree.
+ */
+static void first_in(struct gms__shard *shard, bool counted, gms_gfn first, gms_gfn end,
+		     gms_gfn *gfn)
+{
+	const struct gms__inode *node = NULL;
+
+	gms__lock(&shard->lock);
+	if (!counted || gms__counts_any(shard, first, end))
+		node = gms__itree_first(shard->root, first, end);
+	if (node)
+		*gfn = gms__min(*gfn, gms__max(node->first, first));
+	gms__unlock(&shard->lock);
 }
 
 bool gms__claims_first(struct gms__claims *claims, gms_gfn first, gms_gfn end, gms_gfn *gfn)
 {
-	const struct gms__inode *node;
+	const struct gms_range range = { first, end - first };
+	const bool one_gib = shard_of(first, end) != GMS__WIDE_SHARD;
+	uint64_t any = 0;
+	gms_gfn lowest = end;
 
-	/* Who asks holds the stripes, so no pin can come into the range. */
-	if (!gms__load(&claims->n))
-		return false;
-	gms__lock(&claims->lock);
-	node = gms__itree_first(claims->root, first, end);
-	if (node)
-		*gfn = node->first > first ? node->first : first;
-	gms__unlock(&claims->lock);
-	return node;
+	/*
+	 * What is zero now stays so, or becomes so for pins that do not meet the
+	 * range: see who may ask.
+	 */
+	for (uint64_t set = gms__map_stripes(range); set; set &= set - 1) {
+		struct gms__shard *shard = &claims->shard[__builtin_ctzll(set)];
+		const uint64_t here = gms__load(&shard->here);
+
+		any |= here;
+		if ((uint32_t)here)
+			first_in(shard, one_gib, first, end, &lowest);
+	}
+	if (any >= GMS__ONE_WIDE)
+		first_in(&claims->shard[GMS__WIDE_SHARD], false, first, end, &lowest);
+	if (lowest < end)
+		*gfn = lowest;
+	return lowest < end;
+}
+
+/* A walk through narrow pins that lets the wide ones in where they belong. */
+struct merge {
+	struct gms__inode *root;	/* of the wide ones */
+	struct gms__inode *wide;	/* the next */
+	gms_gfn first;
+	gms_gfn end;
+	void  (*visit)(struct gms__inode *node, void *ctx);
+	void   *ctx;
+};
+
+static void visit_wide(struct merge *m)
+{
+	m->visit(m->wide, m->ctx);
+	m->wide = gms__itree_after(m->root, m->wide, m->first, m->end);
+}
+
+static void visit_in_turn(struct gms__inode *narrow, void *ctx)
+{
+	struct merge *m = ctx;
+
+	while (m->wide && gms__itree_before(m->wide, narrow))
+		visit_wide(m);
+	m->visit(narrow, m->ctx);
+}
+
+/*
+ * Visit what meets [first, end) in order. All of a GiB's narrow pins are in one
+ * shard and come before those of the next, so the shards take turns GiB by GiB.
+ */
+static void visit_all(const struct gms__claims *claims, struct gms_range range,
+		      void (*visit)(struct gms__inode *node, void *ctx), void *ctx)
+{
+	const gms_gfn first = range.first, end = first + range.npages;
+	const uint64_t stripes = gms__map_stripes(range);
+	struct gms__inode *next[GMS__STRIPES];
+	struct merge m = { claims->shard[GMS__WIDE_SHARD].root, NULL, first, end, visit, ctx };
+
+	m.wide = gms__itree_first(m.root, first, end);
+	for (uint64_t set = stripes; set; set &= set - 1) {
+		const unsigned s = (unsigned)__builtin_ctzll(set);
+
+		next[s] = gms__itree_first(claims->shard[s].root, first, end);
+	}
+	for (;;) {
+		unsigned s = GMS__WIDE_SHARD;
+		gms_gfn gib;
+
+		for (uint64_t set = stripes; set; set &= set - 1) {
+			const unsigned t = (unsigned)__builtin_ctzll(set);
+
+			if (next[t] && (s == GMS__WIDE_SHARD || next[t]->first < next[s]->first))
+				s = t;
+		}
+		if (s == GMS__WIDE_SHARD)
+			break;
+		gib = next[s]->first & ~(GMS__GIB_PAGES - 1);
+		gms__itree_visit(claims->shard[s].root, gms__max(first, gib),
+				 gms__min(end, gib + GMS__GIB_PAGES), visit_in_turn, &m);
+		next[s] = gms__itree_first(claims->shard[s].root, gib + GMS__GIB_PAGES, end);
+	}
+	while (m.wide)
+		visit_wide(&m);
 }
 
 struct list {
@@ -168,9 +405,8 @@ static void list_one(struct gms__inode *node, void *ctx)
 	if (list->found < list->nbuf) {
 		struct gms_pin_info *info = &list->buf[list->found];
 
-		info->range.first = node->first;
-		info->range.npages = node->end - node->first;
-		info->id = (gms_pin_id)claim->generation << 32 | claim->slot;
+		info->range = range_of(claim);
+		info->id = id_of(claim, shard_of(node->first, node->end));
 		info->tag = claim->tag;
 		info->flags = claim->flags;
 		info->reserved = 0;
@@ -181,29 +417,20 @@ static void list_one(struct gms__inode *node, void *ctx)
 size_t gms__claims_list(struct gms__claims *claims, struct gms_range range,
 			struct gms_pin_info *buf, size_t nbuf)
 {
+	/* All at once, and whatever here says: a list is of one moment. */
+	const uint64_t shards = gms__map_stripes(range) | UINT64_C(1) << GMS__WIDE_SHARD;
 	struct list list = { buf, nbuf, 0 };
 
-	gms__lock(&claims->lock);
-	gms__itree_visit(claims->root, range.first, range.first + range.npages, list_one, &list);
-	gms__unlock(&claims->lock);
+	for (uint64_t set = shards; set; set &= set - 1)
+		gms__lock(&claims->shard[__builtin_ctzll(set)].lock);
+	visit_all(claims, range, list_one, &list);
+	for (uint64_t set = shards; set; set &= set - 1)
+		gms__unlock(&claims->shard[__builtin_ctzll(set)].lock);
 	return list.found;
 }
 
-void gms__claims_each(struct gms__claims *claims,
+void gms__claims_each(const struct gms__claims *claims,
 		      void (*visit)(struct gms__inode *node, void *ctx), void *ctx)
 {
-	gms__lock(&claims->lock);
-	gms__itree_visit(claims->root, 0, UINT64_MAX, visit, ctx);
-	gms__unlock(&claims->lock);
-}
-
-bool gms__claims_sound(struct gms__claims *claims)
-{
-	uint64_t n;
-	bool sound;
-
-	gms__lock(&claims->lock);
-	sound = gms__itree_sound(claims->root, &n) && n == claims->n;
-	gms__unlock(&claims->lock);
-	return sound;
+	visit_all(claims, (struct gms_range){ 0, UINT64_MAX }, visit, ctx);
 }

@@ -1,15 +1,32 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * claims.h - the pins of a space.
+ * claims.h - the pins of a space, in shards.
+ *
+ * A pin inside one GiB is narrow: it lives in the shard of that GiB's stripe
+ * (map/map.h). One that crosses from a GiB to the next is wide: it lives in one
+ * more shard, the last. Pins of different GiB so meet in no lock and no line.
  *
  *   P1  Every page of every pin is SHARED, DIRECT_MAP and not MISSING.
+ *   P2  A narrow pin is in the shard of its stripe, a wide one in the last.
+ *   P3  here counts a shard's pins, and in its high half the wide pins that
+ *       touch a GiB of the shard's stripe.
+ *   P4  A GiB that holds narrow pins has counts: of those pins, and of how many
+ *       touch each of its 2 MiB blocks. A GiB without has none.
+ *   P5  A slot is in the tree (odd generation), on the free list, or worn out.
  *
- * A pin's id is its slot and the slot's generation, so an id is never used
- * again, and a stale one finds nothing.
+ * So "no pin here" costs one load where a stripe has none, and a few where only
+ * other blocks have. Which pins meet a range, and which comes first, the trees
+ * say (map/itree.h).
  *
- * Locking: each call takes the lock (rank CLAIMS) itself. Who adds a pin also
- * holds the stripes of its range, and so does who makes pages unfit for pins:
- * that is what keeps P1.
+ * A pin's id is its slot's generation, its shard and its slot, so an id is
+ * never used again, and a stale one finds nothing. Claims, counts and tables
+ * stay with their shard, for the pins to come.
+ *
+ * Locking: who adds or removes a pin holds the stripes of its range, and within
+ * them the call takes the shard's lock (rank CLAIMS, index: the shard). So who
+ * holds the stripe may read all of a narrow shard, and who has the shard's lock
+ * its tree and counts. Who makes pages unfit for pins holds their stripes, or
+ * has seen to it in another way that no pin can come: that is what keeps P1.
  */
 #ifndef GMS_ENGINE_CLAIMS_H
 #define GMS_ENGINE_CLAIMS_H
@@ -20,45 +37,150 @@
 
 #include <gmemstate/pin.h>
 
+#include "base/atomic.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "map/itree.h"
+#include "map/map.h"
 
-struct gms__claim {
-	struct gms__inode node;
+#define GMS__SHARDS	(GMS__STRIPES + 1)
+#define GMS__WIDE_SHARD	GMS__STRIPES		/* the last shard */
+#define GMS__SLOT_BITS	26u
+#define GMS__ONE_WIDE	(UINT64_C(1) << 32)	/* in here */
+#define GMS__WORN_OUT	(UINT32_MAX - 1)	/* the generation after a slot's last id */
+
+struct gms__claim {		/* a cache line */
+	struct gms__inode node;	/* left links free ones */
 	gms_tag	 tag;
-	uint32_t flags;
-	uint32_t slot;
 	uint32_t generation;	/* odd: live */
-	uint32_t next_free;	/* slot + 1 */
+	uint32_t slot  : GMS__SLOT_BITS;
+	uint32_t flags : 32 - GMS__SLOT_BITS;
+};
+
+/* How many narrow pins touch the blocks of one GiB. */
+struct gms__counts {
+	struct gms__counts *next_idle;
+	uint64_t npins;
+	char	 pad[GMS__CACHE_LINE - sizeof(void *) - sizeof(uint64_t)];
+	uint32_t block[GMS__CHUNK_BLOCKS];
+};
+
+/* A place of the hash table from a GiB's number to its counts. */
+struct gms__place {
+	uint64_t	    gib;
+	struct gms__counts *counts;	/* NULL: free */
+};
+
+struct gms__shard {
+	_Alignas(GMS__CACHE_LINE) struct gms__lock lock;
+	uint64_t	     here;	/* read without a lock as a hint */
+	struct gms__place   *place;
+	struct gms__inode   *root;
+	struct gms__claim  **slab;
+	struct gms__inode   *free;
+	struct gms__counts  *idle;	/* counts at 0, of no GiB */
+	uint64_t	     serial;	/* of a narrow shard: the stripe guards it */
+	uint32_t	     nslots;	/* that were ever used */
+	uint32_t	     nslabs;
+	uint32_t	     slab_capacity;
+	uint32_t	     place_bits;	/* 2^ that many places, if any */
+	uint32_t	     ngibs;
 };
 
 struct gms__claims {
-	struct gms__lock   lock;
-	struct gms__mem	  *mem;
-	struct gms__inode *root;
-	struct gms__claim **slab;	/* slot by slot, 64 a slab */
-	uint32_t	   nslabs;
-	uint32_t	   slab_capacity;
-	uint32_t	   free;	/* slot + 1 */
-	uint64_t	   serial;
-	uint64_t	   n;		/* live; read without the lock as a hint */
+	struct gms__shard shard[GMS__SHARDS];
+	struct gms__mem	 *mem;
 };
 
+struct gms__claims_fault {
+	const char *what;	/* begins with the label */
+	gms_gfn	    gfn;
+	uint64_t    seen;
+	uint64_t    wanted;
+};
+
+/* claims.c */
 int  gms__claims_init(struct gms__claims *claims, struct gms__mem *mem);
 void gms__claims_fini(struct gms__claims *claims);
+/* The caller holds the stripes of the range. */
 int  gms__claims_add(struct gms__claims *claims, struct gms_range range, uint32_t flags,
 		     gms_tag tag, gms_pin_id *id);
-/* The range of a pin; false: no such pin. */
-bool gms__claims_range(struct gms__claims *claims, gms_pin_id id, struct gms_range *range);
-bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id);
-/* Does a pin meet [first, end)? *gfn is the lowest page that one holds. */
+/* The stripes to hold while this pin is removed; 0: there is no such pin. */
+uint64_t gms__claims_stripes(struct gms__claims *claims, gms_pin_id id);
+/* The caller holds them. false: no such pin, or not any more. */
+bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_range *range);
+/*
+ * Does a pin meet [first, end)? *gfn is the lowest page that one holds. The
+ * caller need not hold a stripe if no pin can come into the range otherwise.
+ */
 bool gms__claims_first(struct gms__claims *claims, gms_gfn first, gms_gfn end, gms_gfn *gfn);
+/* As gms_pins_in(). */
 size_t gms__claims_list(struct gms__claims *claims, struct gms_range range,
 			struct gms_pin_info *buf, size_t nbuf);
-/* Call visit for each pin, the lock held. */
-void gms__claims_each(struct gms__claims *claims,
+/* Call visit for each pin in that order. The caller holds all stripes. */
+void gms__claims_each(const struct gms__claims *claims,
 		      void (*visit)(struct gms__inode *node, void *ctx), void *ctx);
-bool gms__claims_sound(struct gms__claims *claims);
+struct gms__claim *gms__claims_slot(const struct gms__shard *shard, uint32_t slot);
+
+/* claims_check.c: P2 to P5 and the trees, recounted. The caller holds all stripes. */
+bool gms__claims_sound(const struct gms__claims *claims, struct gms__claims_fault *fault);
+
+/* claims_count.c: P4, for a shard whose lock the caller has */
+void gms__counts_fini(struct gms__shard *shard, struct gms__mem *mem);
+/* The counts of a GiB, made if there are none; NULL: no memory. */
+struct gms__counts *gms__counts_open(struct gms__shard *shard, struct gms__mem *mem,
+				     uint64_t gib);
+/* A pin [first, end) of a GiB whose counts are open came, or went. */
+void gms__counts_add(struct gms__counts *counts, gms_gfn first, gms_gfn end);
+void gms__counts_sub(struct gms__shard *shard, gms_gfn first, gms_gfn end);
+
+/* The top bits of a product with 2^64 / phi: neighbours and multiples part ways. */
+static inline uint32_t gms__counts_home(const struct gms__shard *shard, uint64_t gib)
+{
+	return (uint32_t)(gib * UINT64_C(0x9e3779b97f4a7c15) >> (64 - shard->place_bits));
+}
+
+/* NULL: the GiB has no narrow pins. */
+static inline struct gms__counts *gms__counts_of(const struct gms__shard *shard, uint64_t gib)
+{
+	const uint32_t mask = (UINT32_C(1) << shard->place_bits) - 1;
+
+	if (!shard->ngibs)
+		return NULL;
+	for (uint32_t i = gms__counts_home(shard, gib);; i = (i + 1) & mask) {
+		const struct gms__place *place = &shard->place[i];
+
+		if (!place->counts || place->gib == gib)
+			return place->counts;
+	}
+}
+
+/* Does a narrow pin touch a block of [first, end), which is within one GiB? */
+static inline bool gms__counts_any(const struct gms__shard *shard, gms_gfn first, gms_gfn end)
+{
+	const struct gms__counts *counts = gms__counts_of(shard, first >> GMS_ORDER_1G);
+	const unsigned last = gms__block_index(end - 1);
+
+	for (unsigned b = gms__block_index(first); counts && b <= last; b++) {
+		if (counts->block[b])
+			return true;
+	}
+	return false;
+}
+
+/*
+ * Is it certain that no pin touches the 2 MiB blocks of [first, end)? The range
+ * is within one GiB and the caller holds its stripe. Errs towards false: where
+ * a pin touches another page of a block, and where the stripe has wide ones.
+ */
+static inline bool gms__claims_none(const struct gms__claims *claims, gms_gfn first, gms_gfn end)
+{
+	const struct gms__shard *shard = &claims->shard[gms__stripe_of(first)];
+	const uint64_t here = gms__load_relaxed(&shard->here);
+
+	if (gms__likely(!here))
+		return true;
+	return here < GMS__ONE_WIDE && !gms__counts_any(shard, first, end);
+}
 
 #endif

@@ -14,7 +14,8 @@
  * that was done, latest first, 2 and 1 are undone from the plan's journal, and
  * the backends that were called flush (C12).
  *
- * Locking: the plan holds its stripes. Their sequence is odd from 1 to 7.
+ * Locking: the plan holds its stripes, or owns its GiB. Their sequence, or the
+ * one of large conversions, is odd from 1 to 7.
  */
 #include <errno.h>
 
@@ -200,13 +201,30 @@ static void count(struct gms__plan *plan)
 			   plan->turned_pages[GMS__TO_PRIVATE]);
 }
 
+static void change_begin(struct gms__plan *plan)
+{
+	struct gms__map *map = &plan->space->map;
+
+	if (plan->owns)
+		gms__store(&map->large_seq, map->large_seq + 1);
+	gms__map_change_begin(map, plan->stripes);
+}
+
+static void change_end(struct gms__plan *plan)
+{
+	struct gms__map *map = &plan->space->map;
+
+	gms__map_change_end(map, plan->stripes);
+	if (plan->owns)
+		gms__store(&map->large_seq, map->large_seq + 1);
+}
+
 int gms__plan_commit(struct gms__plan *plan)
 {
-	struct gms_space *space = plan->space;
 	size_t unmapped = 0, mapped = 0;
 	int err;
 
-	gms__map_change_begin(&space->map, plan->stripes);
+	change_begin(plan);
 	cut(plan, true);
 	flip(plan, GMS__TO_PRIVATE);
 	err = tell(plan, GMS__TO_PRIVATE, &unmapped);
@@ -221,6 +239,6 @@ int gms__plan_commit(struct gms__plan *plan)
 		if (plan->changed_pages)
 			count(plan);
 	}
-	gms__map_change_end(&space->map, plan->stripes);
+	change_end(plan);
 	return err;
 }

@@ -29,10 +29,33 @@ void gms__ledger_count(struct gms__ledger *ledger, uint32_t kind, uint64_t count
 		gms__add(&ledger->event[kind].count, count);
 }
 
-void gms__ledger_charge(struct gms__ledger *ledger, const struct gms_charge *charge)
+void gms__ledger_charge(struct gms__ledger *ledger, struct gms__ledger_shard *shard,
+			const struct gms_charge *charge)
 {
-	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++)
+	for (uint32_t kind = 0; kind < GMS__OWN_KINDS; kind++) {
+		if (charge->count[kind])
+			gms__shard_count(shard, kind, charge->count[kind]);
+	}
+	for (uint32_t kind = GMS__OWN_KINDS; kind < GMS_ACCT_KINDS; kind++)
 		gms__ledger_count(ledger, kind, charge->count[kind]);
+}
+
+uint64_t gms__ledger_events(const struct gms__ledger *ledger, uint32_t kind)
+{
+	uint64_t sum = gms__load(&ledger->event[kind].count);
+
+	for (unsigned i = 0; kind < GMS__OWN_KINDS && i < GMS__LEDGER_SHARDS; i++)
+		sum += gms__load(&ledger->shard[i].count[kind]);
+	return sum;
+}
+
+uint64_t gms__ledger_gauge(const struct gms__ledger *ledger, unsigned gauge)
+{
+	uint64_t sum = 0;
+
+	for (unsigned i = 0; i < GMS__LEDGER_SHARDS; i++)
+		sum += gms__load(&ledger->shard[i].gauge[gauge]);
+	return sum;
 }
 
 /* 64 bits would not do: a TiB that is shared fills them in 69 seconds. */
@@ -44,7 +67,7 @@ static unsigned __int128 exposure_at(const struct gms__exposure *slot, uint64_t 
 	       (unsigned __int128)slot->pages * since;
 }
 
-static void expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
+void gms__ledger_expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
 {
 	const struct gms__exposure *old;
 	struct gms__exposure *new;
@@ -65,24 +88,6 @@ static void expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
 	gms__store(&new->at_ns, now);
 	gms__store(&ledger->latch, latch + 1);
 	gms__unlock(&ledger->lock);
-}
-
-void gms__ledger_shared(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
-{
-	if (fewer)	/* first, as a commit does it: so the highest point is right */
-		gms__sub(&ledger->shared_pages, fewer);
-	if (more)
-		gms__raise(&ledger->shared_pages_max, gms__add(&ledger->shared_pages, more));
-	if (ledger->now_ns && (more || fewer))
-		expose(ledger, more, fewer);
-}
-
-void gms__ledger_folios(struct gms__ledger *ledger, unsigned order, int64_t n)
-{
-	uint64_t *count = order == GMS_ORDER_1G ? &ledger->folios_1g :
-			  order == GMS_ORDER_2M ? &ledger->folios_2m : &ledger->folios_4k;
-
-	gms__add(count, (uint64_t)n);
 }
 
 void gms__ledger_exposure(const struct gms__ledger *ledger, uint64_t *page_ns, uint64_t *high)

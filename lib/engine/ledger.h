@@ -2,7 +2,11 @@
 /*
  * ledger.h - what happened, and how things are.
  *
- * Counts are atomic additions; no lock. With a clock the ledger also keeps the
+ * What the library counts itself it counts in shards, a stripe of the map each:
+ * who holds the stripe adds with a plain load and store, so that conversions of
+ * different GiB meet in no cache line and the fast path makes no atomic
+ * addition for them. One more shard is for who owns GiB without a stripe
+ * (map/own.c). What others charge is added atomically. With a clock the ledger also keeps the
  * time that pages have been shared, in page-nanoseconds: that sum moves in
  * steps under a lock (rank LEDGER) and is read without one, from a pair of
  * slots of which one is always whole, so that a signal handler can read it.
@@ -15,7 +19,9 @@
 
 #include <gmemstate/account.h>
 
+#include "base/atomic.h"
 #include "base/lock.h"
+#include "map/map.h"
 
 struct gms__exposure {
 	uint64_t page_ns;	/* up to at_ns, low half */
@@ -24,17 +30,24 @@ struct gms__exposure {
 	uint64_t at_ns;
 };
 
+/* Of the kinds that the library counts, all are below the first that others charge. */
+#define GMS__OWN_KINDS	GMS_ACCT_GUEST_EXITS
+#define GMS__LEDGER_SHARDS	(GMS__STRIPES + 1)
+
+enum { GMS__FOLIOS_4K, GMS__FOLIOS_2M, GMS__FOLIOS_1G, GMS__PINS, GMS__PINNED_PAGES, GMS__GAUGES };
+
+struct gms__ledger_shard {
+	_Alignas(GMS__CACHE_LINE) uint64_t count[GMS__OWN_KINDS];
+	uint64_t gauge[GMS__GAUGES];	/* may be below 0: the sum over the shards is not */
+};
+
 struct gms__ledger {
+	struct gms__ledger_shard shard[GMS__LEDGER_SHARDS];
 	struct gms_acct_event event[GMS_ACCT_KINDS];
 	uint64_t shared_pages;
 	uint64_t shared_pages_max;
 	uint64_t regions;
 	uint64_t pages;
-	uint64_t folios_4k;
-	uint64_t folios_2m;
-	uint64_t folios_1g;
-	uint64_t pins;
-	uint64_t pinned_pages;
 
 	uint64_t (*now_ns)(void *ctx);	/* NULL: no clock */
 	void	*ctx;
@@ -50,11 +63,48 @@ struct gms_charge {
 
 int  gms__ledger_init(struct gms__ledger *ledger, uint64_t (*now_ns)(void *ctx), void *ctx);
 void gms__ledger_fini(struct gms__ledger *ledger);
+/* Without a stripe: added atomically. */
 void gms__ledger_count(struct gms__ledger *ledger, uint32_t kind, uint64_t count);
-void gms__ledger_charge(struct gms__ledger *ledger, const struct gms_charge *charge);
-void gms__ledger_shared(struct gms__ledger *ledger, uint64_t more, uint64_t fewer);
+void gms__ledger_charge(struct gms__ledger *ledger, struct gms__ledger_shard *shard,
+			const struct gms_charge *charge);
+/* Sums over the shards. */
+uint64_t gms__ledger_events(const struct gms__ledger *ledger, uint32_t kind);
+uint64_t gms__ledger_gauge(const struct gms__ledger *ledger, unsigned gauge);
+void gms__ledger_expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer);
+
+/* The caller guards the shard: it holds that stripe, or owns the GiB. */
+static inline void gms__shard_count(struct gms__ledger_shard *shard, uint32_t kind,
+				    uint64_t count)
+{
+	__atomic_store_n(&shard->count[kind], shard->count[kind] + count, __ATOMIC_RELAXED);
+}
+
+static inline void gms__shard_gauge(struct gms__ledger_shard *shard, unsigned gauge,
+				    uint64_t more)
+{
+	__atomic_store_n(&shard->gauge[gauge], shard->gauge[gauge] + more, __ATOMIC_RELAXED);
+}
+
 /* Folios of an order that appeared; negative: went. */
-void gms__ledger_folios(struct gms__ledger *ledger, unsigned order, int64_t n);
+static inline void gms__shard_folios(struct gms__ledger_shard *shard, unsigned order, int64_t n)
+{
+	gms__shard_gauge(shard, GMS__FOLIOS_4K + order / GMS_ORDER_2M, (uint64_t)n);
+}
+
+/*
+ * Pages that turned. One atomic addition is what an exact highest point costs:
+ * the sum of the shards was never known while it stood.
+ */
+static inline void gms__ledger_shared(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
+{
+	if (fewer)	/* first, as a commit does it: so the highest point is right */
+		gms__sub(&ledger->shared_pages, fewer);
+	if (more)
+		gms__raise(&ledger->shared_pages_max, gms__add(&ledger->shared_pages, more));
+	if (ledger->now_ns && (more || fewer))
+		gms__ledger_expose(ledger, more, fewer);
+}
+
 void gms__ledger_exposure(const struct gms__ledger *ledger, uint64_t *page_ns, uint64_t *high);
 bool gms__ledger_may_charge(uint32_t kind);
 

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "map/walk.h"
 
 static void list_init(struct gms__list *list, void *items, size_t capacity, size_t item_bytes)
 {
@@ -23,7 +24,7 @@ static void list_init(struct gms__list *list, void *items, size_t capacity, size
 static void list_drop(struct gms_space *space, struct gms__list *list)
 {
 	if (list->scratch) {
-		struct gms__stock stock = { NULL, 0 };
+		struct gms__stock stock = { 0 };
 
 		gms__stock_push(&stock, list->scratch);
 		gms__pool_put(&space->scratch, &stock);
@@ -42,7 +43,7 @@ static int list_room(struct gms__plan *plan, struct gms__list *list, size_t capa
 	if (capacity <= list->capacity)
 		return 0;
 	if (!list->scratch && capacity <= GMS__SCRATCH_BYTES / list->item_bytes) {
-		struct gms__stock stock = { NULL, 0 };
+		struct gms__stock stock = { 0 };
 
 		if (gms__pool_take(&space->scratch, &stock, 1, plan->may_alloc))
 			return -ENOMEM;
@@ -239,6 +240,7 @@ static int check_segment(struct gms__plan *plan, const struct gms__segment *segm
 	gms_gfn pos = segment->first;
 
 	while (pos < segment->end) {
+		struct gms_cursor cursor = { 0 };
 		struct gms__region row;
 		struct gms_run run;
 		uint64_t check;
@@ -249,7 +251,7 @@ static int check_segment(struct gms__plan *plan, const struct gms__segment *segm
 		stop = gms__min(segment->end, row.first + row.npages);
 		gms__map_needs(map, &row, pos, stop, segment->set, segment->clear,
 			      &plan->needs);
-		while (gms__map_next_run(map, &pos, stop, GMS_STATE_ALL, &run)) {
+		while (gms__map_next_run(map, &cursor, &pos, stop, GMS_STATE_ALL, &run)) {
 			int err = check_run(plan, &row, segment, &run);
 
 			if (err)
@@ -271,12 +273,14 @@ static int journal(struct gms__plan *plan)
 		return 0;
 	for (size_t i = 0; i < plan->segments.n; i++) {
 		const struct gms__segment *s = &segment[i];
+		struct gms_cursor cursor = { 0 };
 		gms_gfn pos = s->first;
 		struct gms_run run;
 
 		if (s->set & GMS_STATE_SHARED)
 			continue;
-		while (gms__map_next_run(&plan->space->map, &pos, s->end, GMS_STATE_ALL, &run)) {
+		while (gms__map_next_run(&plan->space->map, &cursor, &pos, s->end, GMS_STATE_ALL,
+					 &run)) {
 			struct gms__old *old;
 
 			if (((run.state & ~s->clear) | s->set) == run.state)
@@ -294,17 +298,30 @@ static int journal(struct gms__plan *plan)
 	return 0;
 }
 
-static uint64_t stripes_of(const struct gms__list *segments)
+/* From here on a conversion owns its GiB instead of holding their stripes. */
+#define LARGE_PAGES	(GMS__STRIPES * GMS__GIB_PAGES)
+
+static void lock(struct gms__plan *plan)
 {
-	const struct gms__segment *segment = segments->items;
-	uint64_t stripes = 0;
+	const struct gms__segment *segment = plan->segments.items;
+	const gms_gfn first = segment[0].first, end = segment[plan->segments.n - 1].end;
+	uint64_t stripes = 0, npages = 0;
 
-	for (size_t i = 0; i < segments->n && stripes != GMS__ALL_STRIPES; i++) {
-		struct gms_range range = { segment[i].first, segment[i].end - segment[i].first };
+	for (size_t i = 0; i < plan->segments.n; i++) {
+		const struct gms_range range = { segment[i].first,
+						 segment[i].end - segment[i].first };
 
-		stripes |= gms__map_stripes(range);
+		npages += range.npages;
+		if (stripes != GMS__ALL_STRIPES)
+			stripes |= gms__map_stripes(range);
 	}
-	return stripes;
+	if (npages > LARGE_PAGES) {
+		gms__map_own(&plan->space->map, first, end);
+		plan->owns = true;
+		return;
+	}
+	gms__map_lock(&plan->space->map, stripes, first, end);
+	plan->stripes = stripes;
 }
 
 int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
@@ -325,8 +342,7 @@ int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
 	err = normalise(plan, changes, nchanges);
 	if (err)
 		return err;
-	plan->stripes = stripes_of(&plan->segments);
-	gms__map_lock(&space->map, plan->stripes);
+	lock(plan);
 
 	segment = plan->segments.items;
 	for (size_t i = 0; i < plan->segments.n; i++) {
@@ -346,11 +362,28 @@ int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
 	return 0;
 }
 
+void gms__plan_charge(struct gms__plan *plan)
+{
+	struct gms__ledger *ledger = &plan->space->ledger;
+	const unsigned own = plan->stripes ? (unsigned)__builtin_ctzll(plan->stripes) :
+					     GMS__STRIPES;
+
+	if (plan->stripes || plan->owns) {
+		gms__ledger_charge(ledger, &ledger->shard[own], &plan->charge);
+		return;
+	}
+	/* It never came to the locks. */
+	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++)
+		gms__ledger_count(ledger, kind, plan->charge.count[kind]);
+}
+
 void gms__plan_drop(struct gms__plan *plan)
 {
 	struct gms_space *space = plan->space;
 
 	gms__map_unlock(&space->map, plan->stripes);
+	if (plan->owns)
+		gms__map_disown(&space->map);
 	gms__tables_put(&space->map, &plan->tables);
 	list_drop(space, &plan->segments);
 	list_drop(space, &plan->runs[0]);

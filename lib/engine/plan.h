@@ -10,7 +10,8 @@
  * Lists begin inside the plan, go on in a scratch object of the space and then
  * in memory of their own, so that small conversions allocate nothing.
  *
- * Locking: from make to drop the plan holds the stripes of all its pages.
+ * Locking: from make to drop the plan holds the stripes of all its pages, or, if
+ * they are many, owns their GiB (map/own.c).
  */
 #ifndef GMS_ENGINE_PLAN_H
 #define GMS_ENGINE_PLAN_H
@@ -53,7 +54,8 @@ struct gms__turn {
 struct gms__plan {
 	struct gms_space *space;
 	bool	 may_alloc;
-	uint64_t stripes;
+	uint64_t stripes;		/* that are held */
+	bool	 owns;			/* or the GiB from the first to the last page */
 
 	struct gms__list segments;	/* struct gms__segment */
 	struct gms__list runs[2];	/* struct gms_host_run, by direction */
@@ -82,7 +84,22 @@ struct gms__plan {
 int  gms__plan_make(struct gms__plan *plan, struct gms_space *space,
 		    const struct gms_change *changes, size_t nchanges, bool may_alloc);
 int  gms__plan_commit(struct gms__plan *plan);
+/* What was counted goes into the ledger. */
+void gms__plan_charge(struct gms__plan *plan);
 void gms__plan_drop(struct gms__plan *plan);
+
+/*
+ * fast.c: one valid change within a block, done at once; false: it is for the
+ * plan, and nothing has changed.
+ */
+struct gms__fast_result {
+	uint64_t changed_pages;
+	uint64_t unchanged_pages;
+	uint64_t splits;
+	uint64_t merges;
+};
+bool gms__fast_convert(struct gms_space *space, const struct gms_change *change, bool may_alloc,
+		       struct gms__fast_result *result);
 
 /*
  * shape.c: the folios' side of it. The caller holds the stripes, unless it says

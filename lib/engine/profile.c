@@ -94,12 +94,6 @@ int gms__rule_check(gms_state old, gms_state new, uint32_t *reason)
 	return 0;
 }
 
-bool gms__rule_blocked_by_pins(gms_state old, gms_state new)
-{
-	return (old & ~new & (GMS_STATE_SHARED | GMS_STATE_POPULATED | GMS_STATE_DIRECT_MAP)) ||
-	       (new & ~old & GMS_STATE_MISSING);
-}
-
 int gms__rule_first(gms_state state)
 {
 	uint32_t reason;

@@ -39,7 +39,16 @@ void gms__profile_complete(const struct gms__profile *p, gms_state *set, gms_sta
  * caller's to look at: gms__rule_blocked_by_pins() says whether it must.
  */
 int  gms__rule_check(gms_state old, gms_state new, uint32_t *reason);
-bool gms__rule_blocked_by_pins(gms_state old, gms_state new);
+
+/* Without these attributes, before and after, gms__rule_check() has nothing to say. */
+#define GMS__RULED	(GMS_STATE_POISON | GMS_STATE_FROZEN | GMS_STATE_HOST_MAPPED | \
+			 GMS_STATE_ACCEPTED)
+
+static inline bool gms__rule_blocked_by_pins(gms_state old, gms_state new)
+{
+	return (old & ~new & (GMS_STATE_SHARED | GMS_STATE_POPULATED | GMS_STATE_DIRECT_MAP)) ||
+	       (new & ~old & GMS_STATE_MISSING);
+}
 
 /* May a region begin so? 0 or -EINVAL. */
 int  gms__rule_first(gms_state state);

@@ -36,17 +36,21 @@ void gms__shape_cut(struct gms_space *space, gms_gfn gfn, unsigned order, bool c
 	uint64_t check;
 
 	gms__region_find(&space->map, gfn, &row, &check);
-	gms__map_set_split(&row, gfn, order, cut, tables);
-	gms__ledger_folios(&space->ledger, order, cut ? -1 : 1);
-	gms__ledger_folios(&space->ledger, below, cut ? 512 : -512);
+	gms__map_set_split(&space->map, &row, gfn, order, cut, tables);
+	gms__shard_folios(gms__space_shard(space, gfn), order, cut ? -1 : 1);
+	gms__shard_folios(gms__space_shard(space, gfn), below, cut ? 512 : -512);
 }
 
 static bool pinned(struct gms_space *space, gms_gfn gfn, unsigned order)
 {
-	const gms_gfn first = gfn >> order << order;
+	const gms_gfn first = gfn >> order << order, end = first + (UINT64_C(1) << order);
 	gms_gfn where;
 
-	return gms__claims_first(&space->claims, first, first + (UINT64_C(1) << order), &where);
+	/* Who owns the GiB has no stripe to look under. */
+	if (!gms__map_is_owned(&space->map, first) &&
+	    gms__claims_none(&space->claims, first, end))
+		return false;
+	return gms__claims_first(&space->claims, first, end, &where);
 }
 
 static bool mixed(const struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
@@ -64,8 +68,8 @@ static bool merge_one(struct gms_space *space, const struct gms__region *row, gm
 	    pinned(space, gfn, order))
 		return false;
 	gms__shape_cut(space, gfn, order, false, tables);
-	gms__ledger_count(&space->ledger, order == GMS_ORDER_1G ? GMS_ACCT_MERGES_1G :
-								  GMS_ACCT_MERGES_2M, 1);
+	gms__shard_count(gms__space_shard(space, gfn), order == GMS_ORDER_1G ?
+			 GMS_ACCT_MERGES_1G : GMS_ACCT_MERGES_2M, 1);
 	return true;
 }
 
@@ -80,13 +84,10 @@ static uint64_t merge_gib(struct gms_space *space, const struct gms__region *row
 		for (; first < end; first = (first | (GMS__BLOCK_PAGES - 1)) + 1)
 			n += merge_one(space, row, first, GMS_ORDER_2M, tables);
 	}
-	if (gms__region_order(row) == GMS_ORDER_1G && !gms__map_any_split_2m(row, end - 1) &&
-	    merge_one(space, row, end - 1, GMS_ORDER_1G, tables)) {
-		gms__map_collapse(row, end - 1, tables);
-		n++;
-	} else if (n && large) {
-		gms__map_collapse(row, end - 1, tables);
-	}
+	if (gms__region_order(row) == GMS_ORDER_1G && !gms__map_any_split_2m(row, end - 1))
+		n += merge_one(space, row, end - 1, GMS_ORDER_1G, tables);
+	if (n)
+		gms__map_settle(&space->map, row, end - 1, tables, large);
 	return n;
 }
 
@@ -118,8 +119,8 @@ static void count_split(struct gms_space *space, gms_gfn gfn, unsigned order,
 			struct gms__tables *tables)
 {
 	gms__shape_cut(space, gfn, order, true, tables);
-	gms__ledger_count(&space->ledger, order == GMS_ORDER_1G ? GMS_ACCT_SPLITS_1G :
-								  GMS_ACCT_SPLITS_2M, 1);
+	gms__shard_count(gms__space_shard(space, gfn), order == GMS_ORDER_1G ?
+			 GMS_ACCT_SPLITS_1G : GMS_ACCT_SPLITS_2M, 1);
 }
 
 static int split_locked(struct gms_space *space, gms_gfn gfn, unsigned order, uint64_t stripe,
@@ -174,7 +175,7 @@ static int merge_locked(struct gms_space *space, gms_gfn gfn, unsigned order, ui
 	}
 	if (order == GMS_ORDER_1G)
 		merge_one(space, &row, gfn, GMS_ORDER_1G, tables);
-	gms__map_collapse(&row, gfn, tables);
+	gms__map_settle(&space->map, &row, gfn, tables, true);
 	gms__map_change_end(&space->map, stripe);
 	return 0;
 }
@@ -188,7 +189,7 @@ static int with_stripe(struct gms_space *space, gms_gfn gfn, unsigned order,
 	int err;
 
 	memset(&tables, 0, sizeof(tables));
-	gms__map_lock(&space->map, stripe);
+	gms__map_lock(&space->map, stripe, gfn, gfn + 1);
 	err = act(space, gfn, order, stripe, &tables);
 	gms__map_unlock(&space->map, stripe);
 	gms__tables_put(&space->map, &tables);

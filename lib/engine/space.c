@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "map/walk.h"
 
 #define SCRATCH_PER_SLAB	1
 /* The lists that one conversion may have at a time, and one that moves. */
@@ -138,8 +139,8 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	*id = ++space->map.last_id;
 	gms__add(&space->ledger.regions, 1);
 	gms__add(&space->ledger.pages, opts->npages);
-	gms__ledger_folios(&space->ledger, opts->base_order,
-			   (int64_t)(opts->npages >> opts->base_order));
+	gms__shard_folios(gms__space_shard(space, opts->first), opts->base_order,
+			  (int64_t)(opts->npages >> opts->base_order));
 	if (state & GMS_STATE_SHARED)
 		gms__ledger_shared(&space->ledger, opts->npages, 0);
 	return 0;
@@ -150,7 +151,7 @@ int gms__space_region_add(struct gms_space *space, const struct gms_region_opts 
 {
 	int err;
 
-	gms__map_lock(&space->map, GMS__ALL_STRIPES);
+	gms__map_lock_all(&space->map);
 	gms__map_change_begin(&space->map, GMS__ALL_STRIPES);
 	err = region_add_locked(space, opts, backend, id);
 	gms__map_change_end(&space->map, GMS__ALL_STRIPES);
@@ -174,14 +175,16 @@ static void forget_folios(struct gms_space *space, const struct gms__region *row
 			order = GMS_ORDER_2M;
 		if (order != GMS_ORDER_2M || !gms__map_any_split_2m(row, gfn)) {
 			npages = gms__min(npages, end - gfn);
-			gms__ledger_folios(&space->ledger, order, -(int64_t)(npages >> order));
+			gms__shard_folios(gms__space_shard(space, gfn), order,
+					  -(int64_t)(npages >> order));
 			gfn += npages;
 			continue;
 		}
 		npages = gms__min(GMS__BLOCK_PAGES, end - gfn);
 		gms__map_block(&space->map, gfn, GMS_ORDER_2M, &block);
-		gms__ledger_folios(&space->ledger, block.split ? GMS_ORDER_4K : GMS_ORDER_2M,
-				   block.split ? -(int64_t)npages : -1);
+		gms__shard_folios(gms__space_shard(space, gfn),
+				  block.split ? GMS_ORDER_4K : GMS_ORDER_2M,
+				  block.split ? -(int64_t)npages : -1);
 		gfn += npages;
 	}
 }
@@ -201,7 +204,8 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 	if (gms__claims_first(&space->claims, row.first, row.first + row.npages, &pinned))
 		return -EAGAIN;
 
-	shared = gms__map_count_shared(&space->map, row.first, row.first + row.npages);
+	shared = gms__map_count(&space->map, row.first, row.first + row.npages,
+				GMS_STATE_SHARED);
 	forget_folios(space, &row);
 	if (row.backend)
 		space->backend_regions[row.backend - 1]--;
@@ -216,7 +220,7 @@ int gms__space_region_remove(struct gms_space *space, uint32_t id)
 {
 	int err;
 
-	gms__map_lock(&space->map, GMS__ALL_STRIPES);
+	gms__map_lock_all(&space->map);
 	gms__map_change_begin(&space->map, GMS__ALL_STRIPES);
 	err = region_remove_locked(space, id);
 	gms__map_change_end(&space->map, GMS__ALL_STRIPES);

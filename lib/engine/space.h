@@ -49,6 +49,13 @@ int  gms__space_region_add(struct gms_space *space, const struct gms_region_opts
 			   const struct gms_backend *backend, uint32_t *id);
 int  gms__space_region_remove(struct gms_space *space, uint32_t id);
 
+/* What a stripe's holder, or the owner of its GiB, counts in. */
+static inline struct gms__ledger_shard *gms__space_shard(struct gms_space *space, gms_gfn gfn)
+{
+	return &space->ledger.shard[gms__map_is_owned(&space->map, gfn) ? GMS__STRIPES :
+				    gms__stripe_of(gfn)];
+}
+
 /* Not empty, and its end can be said. */
 static inline bool gms__range_ok(struct gms_range range)
 {

@@ -8,13 +8,19 @@
  */
 #include "map/block.h"
 
-/* ThreadSanitizer does not see vector loads as the atomic ones they stand for. */
-#if defined(__SSE2__) && !defined(__SANITIZE_THREAD__)
+/*
+ * On x86-64 a vector load gives whole entries and is an acquire load. On others,
+ * and for ThreadSanitizer, which does not know that, entries are read one by one.
+ */
+#if defined(__SSE2__) && !defined(GMS__TSAN)
 #include <emmintrin.h>
 #define VECTOR_SSE2	1
 #endif
 
 #define PAGES		((unsigned)GMS__BLOCK_PAGES)
+
+const uint64_t gms__plane_of_zeros[GMS__BLOCK_PAGES / 64]
+	__attribute__((aligned(GMS__CACHE_LINE)));
 
 /* How many of 16 ascending entries are not above key; at least 1, if the first is not. */
 static unsigned rank16(const uint16_t *entry, uint16_t key)
@@ -53,40 +59,22 @@ static unsigned list_find(const uint16_t *entry, uint64_t word, unsigned page)
 	return n ? n - 1 : 0;
 }
 
-static bool plane_bit(uint64_t word, unsigned page)
-{
-	const uint64_t *plane = gms__block_leaf(word);
-
-	return gms__load(&plane[page / 64]) >> page % 64 & 1;
-}
-
-static bool runs_in(uint64_t word, unsigned page)
-{
-	const unsigned s1 = word >> 18 & 511, l1 = word >> 27 & 511;
-	const unsigned s2 = word >> 36 & 511, l2 = word >> 45 & 511;
-
-	return (page - s1 < l1) | (page - s2 < l2);
-}
-
-gms_state gms__block_get(const struct gms__palette *palette, uint64_t word, unsigned page)
+gms_state gms__block_get_other(const struct gms__palette *palette, uint64_t word, unsigned page)
 {
 	const uint16_t *wide;
 	const uint8_t *bytes;
 
 	switch (gms__block_kind(word)) {
-	case GMS__UNIFORM:
-		return gms__block_state(word);
 	case GMS__RUNS:
-		return gms__palette_state(palette, runs_in(word, page) ? gms__block_other(word) :
-									 gms__block_base(word));
+		return gms__palette_state(palette, gms__block_in_runs(word, page) ?
+						   gms__block_other(word) : gms__block_base(word));
 	case GMS__LIST16:
 	case GMS__LIST32:
 		wide = gms__block_leaf(word);
 		return gms__palette_state(palette,
 					  gms__load(&wide[list_find(wide, word, page)]) & 127);
-	case GMS__PLANE:
-		return gms__palette_state(palette, plane_bit(word, page) ? gms__block_other(word) :
-									   gms__block_base(word));
+	case GMS__PLAIN:
+		return gms__block_state(palette, word) & GMS_STATE_ALL;
 	case GMS__BYTES:
 		bytes = gms__block_leaf(word);
 		return gms__palette_state(palette, gms__load(&bytes[page]));
@@ -100,8 +88,8 @@ gms_state gms__block_get(const struct gms__palette *palette, uint64_t word, unsi
 static gms_state runs_piece(const struct gms__palette *palette, uint64_t word, unsigned page,
 			    gms_state mask, unsigned *first, unsigned *end)
 {
-	const unsigned s1 = word >> 18 & 511, e1 = s1 + (word >> 27 & 511);
-	const unsigned s2 = word >> 36 & 511, e2 = s2 + (word >> 45 & 511);
+	const struct gms__two_runs r = gms__block_two_runs(word);
+	const unsigned s1 = r.s1, e1 = r.e1, s2 = r.s2, e2 = r.e2;
 	const gms_state base = gms__palette_state(palette, gms__block_base(word)) & mask;
 	const gms_state other = gms__palette_state(palette, gms__block_other(word)) & mask;
 
@@ -199,9 +187,10 @@ gms_state gms__block_piece(const struct gms__palette *palette, uint64_t word, un
 
 	switch (gms__block_kind(word)) {
 	case GMS__UNIFORM:
+	case GMS__PLAIN:
 		*first = 0;
 		*end = PAGES;
-		return gms__block_state(word) & mask;
+		return gms__block_state(palette, word) & mask;
 	case GMS__RUNS:
 		return runs_piece(palette, word, page, mask, first, end);
 	case GMS__LIST16:
@@ -229,64 +218,82 @@ static unsigned overlap(unsigned s, unsigned e, unsigned first, unsigned end)
 	return lo < hi ? hi - lo : 0;
 }
 
-static unsigned plane_count(const uint64_t *plane, unsigned first, unsigned end)
+static unsigned runs_count(uint64_t word, unsigned first, unsigned end)
 {
+	const struct gms__two_runs r = gms__block_two_runs(word);
+
+	return overlap(r.s1, r.e1, first, end) + overlap(r.s2, r.e2, first, end);
+}
+
+static unsigned list_count(const struct gms__palette *palette, uint64_t word, unsigned first,
+			   unsigned end, gms_state attribute)
+{
+	const uint16_t *entry = gms__block_leaf(word);
+	const unsigned length = list_length(word);
 	unsigned n = 0;
 
-	for (unsigned w = first / 64; w <= (end - 1) / 64; w++) {
-		uint64_t bits = gms__load(&plane[w]);
+	for (unsigned i = 0; i < length; i++) {
+		const uint16_t e = gms__load(&entry[i]);
+		unsigned stop = PAGES;
 
-		if (w == first / 64)
-			bits &= ~UINT64_C(0) << first % 64;
-		if (w == (end - 1) / 64)
-			bits &= ~UINT64_C(0) >> (63 - (end - 1) % 64);
-		n += (unsigned)__builtin_popcountll(bits);
+		if (i + 1 < length)
+			stop = gms__load(&entry[i + 1]) >> 7;
+
+		/* A repeated last entry is empty but for its last repetition. */
+		if (gms__palette_state(palette, e & 127) & attribute)
+			n += overlap(e >> 7, stop, first, end);
 	}
+	/* Of a list read while it went away the sum may be anything. */
+	return n <= end - first ? n : end - first;
+}
+
+unsigned gms__block_others(uint64_t word, const struct gms__bulk *bulk, unsigned first,
+			   unsigned end)
+{
+	if (gms__block_kind(word) == GMS__RUNS)
+		return runs_count(word, first, end);
+	if (end - first == 1)
+		return gms__load(&((const uint64_t *)gms__block_leaf(word))[first / 64]) >>
+		       first % 64 & 1;
+	if (end - first == PAGES)
+		return bulk->plane_count(gms__block_leaf(word));
+	return bulk->plane_count_range(gms__block_leaf(word), first, end);
+}
+
+unsigned gms__block_count(const struct gms__palette *palette, const struct gms__bulk *bulk,
+			  uint64_t word, unsigned first, unsigned end, gms_state attribute)
+{
+	const enum gms__kind kind = gms__block_kind(word);
+	bool base, other;
+	unsigned n = 0;
+
+	switch (kind) {
+	case GMS__UNIFORM:
+	case GMS__PLAIN:
+		return gms__block_state(palette, word) & attribute ? end - first : 0;
+	case GMS__RUNS:
+	case GMS__PLANE:
+		base = gms__palette_state(palette, gms__block_base(word)) & attribute;
+		other = gms__palette_state(palette, gms__block_other(word)) & attribute;
+		if (base == other)
+			return base ? end - first : 0;
+		n = gms__block_others(word, bulk, first, end);
+		return other ? n : end - first - n;
+	case GMS__LIST16:
+	case GMS__LIST32:
+		return list_count(palette, word, first, end, attribute);
+	default:
+		break;
+	}
+	for (unsigned page = first; page < end; page++)
+		n += gms__block_get_other(palette, word, page) & attribute ? 1 : 0;
 	return n;
 }
 
-unsigned gms__block_shared(const struct gms__palette *palette, uint64_t word, unsigned first,
-			   unsigned end)
+bool gms__block_uniform_deep(const struct gms__palette *palette, uint64_t word, gms_state mask)
 {
-	const enum gms__kind kind = gms__block_kind(word);
-	unsigned base, other, n = 0;
+	unsigned first, end;
 
-	if (kind == GMS__UNIFORM)
-		return gms__block_state(word) & GMS_STATE_SHARED ? end - first : 0;
-	if (kind == GMS__RUNS || kind == GMS__PLANE) {
-		base = gms__palette_state(palette, gms__block_base(word)) & GMS_STATE_SHARED;
-		other = gms__palette_state(palette, gms__block_other(word)) & GMS_STATE_SHARED;
-		if (base == other)
-			return base ? end - first : 0;
-		if (kind == GMS__PLANE) {
-			n = plane_count(gms__block_leaf(word), first, end);
-		} else {
-			const unsigned s1 = word >> 18 & 511, s2 = word >> 36 & 511;
-
-			n = overlap(s1, s1 + (word >> 27 & 511), first, end) +
-			    overlap(s2, s2 + (word >> 45 & 511), first, end);
-		}
-		return other ? n : end - first - n;
-	}
-	if (kind == GMS__LIST16 || kind == GMS__LIST32) {
-		const uint16_t *entry = gms__block_leaf(word);
-		const unsigned length = list_length(word);
-
-		for (unsigned i = 0; i < length; i++) {
-			const uint16_t e = gms__load(&entry[i]);
-			unsigned stop = PAGES;
-
-			if (i + 1 < length)
-				stop = gms__load(&entry[i + 1]) >> 7;
-
-			/* A repeated last entry is empty but for its last repetition. */
-			if (gms__palette_state(palette, e & 127) & GMS_STATE_SHARED)
-				n += overlap(e >> 7, stop, first, end);
-		}
-		/* Of a list read while it went away the sum may be anything. */
-		return n <= end - first ? n : end - first;
-	}
-	for (unsigned page = first; page < end; page++)
-		n += gms__block_get(palette, word, page) & GMS_STATE_SHARED;
-	return n;
+	gms__block_piece(palette, word, 0, mask, &first, &end);
+	return end == PAGES;
 }

@@ -6,223 +6,20 @@
  * it may want, and the caller has them in hand. Tables that an edit makes
  * superfluous go back into that hand, so undoing an edit cannot fail either.
  *
- * A block whose word or leaf is replaced changes in one instant. Bits of a
- * plane change 64 at a time. So a reader sees of every page the old or the new
- * state.
+ * A GiB or block whose word or leaf is replaced changes in one instant. Bits of
+ * a plane change 64 at a time. So a reader sees of every page the old or the
+ * new state.
  *
- * Locking: the caller holds the stripes of all it edits. Writers read plainly
- * what only writers change, and store what readers look at with gms__store().
+ * Locking: the caller holds the stripes of all it edits, or owns the GiB.
+ * Writers read plainly what only writers change, and store what readers look at
+ * with gms__store().
  */
 #include <string.h>
 
 #include "base/debug.h"
-#include "map/map.h"
+#include "map/edit.h"
 
-static uint64_t gib_index(const struct gms__region *r, gms_gfn gfn)
-{
-	return (gfn >> GMS_ORDER_1G) - (r->first >> GMS_ORDER_1G);
-}
-
-static gms_state changed(gms_state state, gms_state set, gms_state clear)
-{
-	return (state & ~clear) | set;
-}
-
-/* The part of the aligned block of npages around gfn that is in the region. */
-static gms_gfn clip_lo(const struct gms__region *r, gms_gfn gfn, uint64_t npages)
-{
-	return gms__max(gfn & ~(npages - 1), r->first);
-}
-
-static gms_gfn clip_hi(const struct gms__region *r, gms_gfn gfn, uint64_t npages)
-{
-	return gms__min((gfn | (npages - 1)) + 1, r->first + r->npages);
-}
-
-/* One edit of one block: pages [first, end) of [lo, hi), counted in the block. */
-struct edit {
-	struct gms__map	   *map;
-	struct gms__chunk  *chunk;
-	uint64_t	   *at;
-	struct gms__tables *tables;
-	unsigned lo, hi, first, end;
-	gms_state set, clear;
-};
-
-static bool whole(const struct edit *e)
-{
-	return e->first == e->lo && e->end == e->hi;
-}
-
-static void publish(struct edit *e, uint64_t word)
-{
-	const uint64_t old = *e->at;
-
-	word |= old & GMS__BLOCK_SPLIT;
-	/* R1 of map.h */
-	if (gms__block_has_leaf(old) || gms__block_has_leaf(word))
-		gms__store(&e->chunk->generation, e->chunk->generation + 1);
-	e->chunk->nmixed += (gms__block_kind(word) != GMS__UNIFORM) -
-			    (gms__block_kind(old) != GMS__UNIFORM);
-	gms__store(e->at, word);
-	if (gms__block_has_leaf(old) && gms__block_leaf(old) != gms__block_leaf(word))
-		gms__stock_push(&e->tables->leaves[gms__block_class(old)], gms__block_leaf(old));
-}
-
-static uint64_t two_runs(unsigned base, unsigned other, unsigned s1, unsigned l1, unsigned s2,
-			 unsigned l2)
-{
-	return GMS__RUNS | (uint64_t)base << 4 | (uint64_t)other << 11 | (uint64_t)s1 << 18 |
-	       (uint64_t)l1 << 27 | (uint64_t)s2 << 36 | (uint64_t)l2 << 45;
-}
-
-/* A uniform block, changed whole or in one stretch; false: not that simple. */
-static bool edit_uniform(struct edit *e)
-{
-	const gms_state old = gms__block_state(*e->at), new = changed(old, e->set, e->clear);
-	int base, other;
-
-	if (old == new)
-		return true;
-	if (whole(e)) {
-		publish(e, gms__block_uniform(new));
-		return true;
-	}
-	base = gms__palette_place(&e->map->palette, old);
-	other = gms__palette_place(&e->map->palette, new);
-	if (base < 0 || other < 0)
-		return false;
-	publish(e, two_runs((unsigned)base, (unsigned)other, e->first, e->end - e->first, 0, 0));
-	return true;
-}
-
-/* A run that comes or goes as a whole; false: not that simple. */
-static bool edit_runs(struct edit *e)
-{
-	const struct gms__palette *palette = &e->map->palette;
-	const uint64_t word = *e->at;
-	const unsigned base = gms__block_base(word), other = gms__block_other(word);
-	const unsigned s1 = word >> 18 & 511, l1 = word >> 27 & 511;
-	const unsigned s2 = word >> 36 & 511, l2 = word >> 45 & 511;
-	const gms_state in = gms__palette_state(palette, other);
-	const gms_state out = gms__palette_state(palette, base);
-	const unsigned n = e->end - e->first;
-
-	if (changed(in, e->set, e->clear) == out) {
-		if (e->first == s1 && n == l1) {
-			publish(e, l2 ? two_runs(base, other, s2, l2, 0, 0) :
-					gms__block_uniform(out));
-			return true;
-		}
-		if (l2 && e->first == s2 && n == l2) {
-			publish(e, two_runs(base, other, s1, l1, 0, 0));
-			return true;
-		}
-	}
-	if (changed(out, e->set, e->clear) == in && !l2 && !whole(e)) {
-		if (e->first > s1 + l1) {
-			publish(e, two_runs(base, other, s1, l1, e->first, n));
-			return true;
-		}
-		if (e->end < s1 && e->end > e->lo) {
-			publish(e, two_runs(base, other, e->first, n, s1, l1));
-			return true;
-		}
-	}
-	return false;
-}
-
-static unsigned plane_edit(uint64_t *plane, unsigned first, unsigned end, bool bit)
-{
-	unsigned turned = 0;
-
-	while (first < end) {
-		uint64_t *w = &plane[first / 64];
-		const unsigned n = 64 - first % 64 < end - first ? 64 - first % 64 : end - first;
-		const uint64_t bits = (~UINT64_C(0) >> (64 - n)) << first % 64;
-		const uint64_t new = bit ? *w | bits : *w & ~bits;
-
-		turned += (unsigned)__builtin_popcountll(*w ^ new);
-		if (*w != new)
-			gms__store(w, new);
-		first += n;
-	}
-	return turned;
-}
-
-/* A plane with no more ones, or zeros, may have so few runs that a word holds them. */
-#define FEW	8
-
-static unsigned plane_ones(const uint64_t *plane)
-{
-	unsigned n = 0;
-
-	for (unsigned w = 0; w < GMS__BLOCK_PAGES / 64; w++)
-		n += (unsigned)__builtin_popcountll(plane[w]);
-	return n;
-}
-
-/* Does a plane stay one of the same two states? */
-static bool in_place(const struct gms__palette *palette, uint64_t word, gms_state set,
-		     gms_state clear)
-{
-	const gms_state base = gms__palette_state(palette, gms__block_base(word));
-	const gms_state other = gms__palette_state(palette, gms__block_other(word));
-	const gms_state new = changed(base, set, clear);
-
-	return new == changed(other, set, clear) && (new == base || new == other);
-}
-
-/*
- * Bits of a plane, in place; false: not that simple, or *settle: done, but the
- * block may have fewer runs now than a plane is for.
- */
-static bool edit_plane(struct edit *e, bool *settle)
-{
-	const struct gms__palette *palette = &e->map->palette;
-	const gms_state base = gms__palette_state(palette, gms__block_base(*e->at));
-	const gms_state other = gms__palette_state(palette, gms__block_other(*e->at));
-	uint64_t *plane = gms__block_leaf(*e->at);
-	unsigned ones;
-
-	if (changed(base, e->set, e->clear) == base && changed(other, e->set, e->clear) == other)
-		return true;
-	if (whole(e) || !in_place(palette, *e->at, e->set, e->clear))
-		return false;
-	if (!plane_edit(plane, e->first, e->end, changed(base, e->set, e->clear) == other))
-		return true;
-	ones = plane_ones(plane);
-	*settle = ones <= FEW || ones + FEW >= e->hi - e->lo;
-	return !*settle;
-}
-
-/* The other places, the same bits or runs: a whole block of two states. */
-static bool edit_places(struct edit *e)
-{
-	struct gms__palette *palette = &e->map->palette;
-	const uint64_t word = *e->at;
-	const gms_state base = changed(gms__palette_state(palette, gms__block_base(word)),
-				       e->set, e->clear);
-	const gms_state other = changed(gms__palette_state(palette, gms__block_other(word)),
-					e->set, e->clear);
-	int b, o;
-
-	if (base == other) {
-		publish(e, gms__block_uniform(base));
-		return true;
-	}
-	b = gms__palette_place(palette, base);
-	o = gms__palette_place(palette, other);
-	if (b < 0 || o < 0)
-		return false;
-	if (gms__block_kind(word) == GMS__RUNS)
-		publish(e, (word & ~(UINT64_C(0x3fff) << 4)) | (uint64_t)b << 4 |
-			   (uint64_t)o << 11);
-	else
-		publish(e, (word & (GMS__BLOCK_PTR | GMS__PLANE)) | (uint64_t)b << 48 |
-			   (uint64_t)o << 55);
-	return true;
-}
+#define PAGES	((unsigned)GMS__BLOCK_PAGES)
 
 /*
  * The kind a block will have. A block that is covered whole keeps its kind of
@@ -234,7 +31,7 @@ static enum gms__kind kind_after(struct gms__palette *palette, const struct gms_
 {
 	const enum gms__kind kind = gms__runs_kind(runs, palette), old = gms__block_kind(word);
 
-	if (!is_whole || kind <= GMS__RUNS || kind == GMS__WIDE || old == GMS__PLANE)
+	if (!is_whole || !gms__block_has_leaf(kind) || kind == GMS__WIDE || old == GMS__PLANE)
 		return kind;
 	return old;
 }
@@ -243,12 +40,12 @@ static enum gms__kind kind_after(struct gms__palette *palette, const struct gms_
  * A leaf from the hand for a kind, or for a larger one. An edit that is undone
  * may find the block's old leaf only, which was larger than it had to be.
  */
-static void *leaf_for(struct edit *e, enum gms__kind *kind)
+static void *leaf_for(struct gms__tables *tables, enum gms__kind *kind)
 {
 	void *leaf;
 
 	for (;;) {
-		leaf = gms__stock_pop(&e->tables->leaves[gms__block_class(*kind)]);
+		leaf = gms__stock_pop(&tables->leaves[gms__block_class(*kind)]);
 		if (leaf || *kind == GMS__WIDE)
 			break;
 		*kind = *kind == GMS__LIST16 ? GMS__LIST32 :
@@ -258,104 +55,198 @@ static void *leaf_for(struct edit *e, enum gms__kind *kind)
 	return leaf;
 }
 
-static void edit_general(struct edit *e, bool settle)
+/* Take the block apart into runs and put it together again. */
+static void edit_apart(struct gms__edit *e, struct gms__tables *tables)
 {
 	struct gms__palette *palette = &e->map->palette;
-	const uint64_t word = *e->at;
 	struct gms__runs runs;
 	enum gms__kind kind;
 	void *leaf = NULL;
 
-	gms__runs_of(&runs, palette, word, e->lo, e->hi);
-	/*
-	 * An edit that changes nothing was not provided for. After a plane's
-	 * bits changed in place it is not this one that changes them.
-	 */
-	if (!gms__runs_edit(&runs, e->first, e->end, e->set, e->clear) && !settle)
+	e->delta = (struct gms__delta){ { 0 } };
+	gms__runs_of(&runs, palette, *e->at, e->lo, e->hi);
+	if (!gms__runs_edit(&runs, e->first, e->end, e->set, e->clear, &e->delta))
 		return;
-	kind = kind_after(palette, &runs, word, whole(e));
-	if (kind >= GMS__LIST16)
-		leaf = leaf_for(e, &kind);
-	publish(e, gms__runs_word(&runs, kind, palette, leaf));
+	kind = kind_after(palette, &runs, *e->at, gms__edit_whole(e));
+	if (gms__block_has_leaf(kind))
+		leaf = leaf_for(tables, &kind);
+	gms__edit_publish(e, gms__runs_word(&runs, kind, palette, leaf), tables);
 }
 
-static void edit_block(struct edit *e)
+static void edit_block(struct gms__edit *e, struct gms__tables *tables)
 {
-	const enum gms__kind kind = gms__block_kind(*e->at);
-	bool settle = false;
+	int class;
 
-	if (kind == GMS__UNIFORM && edit_uniform(e))
-		return;
-	if (whole(e) && (kind == GMS__RUNS || kind == GMS__PLANE) && edit_places(e))
-		return;
-	if (kind == GMS__RUNS && edit_runs(e))
-		return;
-	if (kind == GMS__PLANE && edit_plane(e, &settle))
-		return;
-	edit_general(e, settle);
+	gms__edit_look(e);
+	class = gms__edit_class(e);
+	if (e->how == GMS__APART || (class >= 0 && !tables->leaves[class].n))
+		edit_apart(e, tables);	/* which takes larger leaves too */
+	else
+		gms__edit_do(e, tables);
 }
 
-static void edit_range(struct gms__map *map, const struct gms__region *r,
-		       struct gms__chunk *chunk, gms_gfn first, gms_gfn end, gms_state set,
-		       gms_state clear, struct gms__tables *tables)
+/* Blocks [b, b + n) of a chunk, all whole and uniform in one state, turn to another. */
+static void fill(struct gms__chunk *chunk, unsigned b, unsigned n, uint64_t word, gms_state old,
+		 gms_state new)
 {
-	const unsigned b = gms__block_index(first);
-	const gms_gfn base = first & ~(GMS__BLOCK_PAGES - 1);
-	struct edit e = {
-		.map = map, .chunk = chunk, .at = &chunk->word[b], .tables = tables,
-		.lo = (unsigned)(clip_lo(r, first, GMS__BLOCK_PAGES) - base),
-		.hi = (unsigned)(clip_hi(r, first, GMS__BLOCK_PAGES) - base),
-		.first = (unsigned)(first - base), .end = (unsigned)(end - base),
-		.set = set, .clear = clear,
-	};
-	uint16_t *pair = &chunk->shared[b / 2];
-	unsigned before = 0, after;
+	const bool to_shared = new & GMS_STATE_SHARED, turns = (old ^ new) & GMS_STATE_SHARED;
+	struct gms__delta delta = { { 0 } };
+	unsigned g;
 
-	if ((set | clear) & GMS_STATE_SHARED)
-		before = gms__block_shared(&map->palette, *e.at, e.first, e.end);
-	edit_block(&e);
-	if (!((set | clear) & GMS_STATE_SHARED))
-		return;
-	after = set & GMS_STATE_SHARED ? e.end - e.first : 0;
-	if (before == after)
-		return;
-	gms__store(pair, (uint16_t)(*pair + after - before));
-	gms__store(&chunk->shared_pages, chunk->shared_pages + after - before);
+	gms__delta_turn(&delta, old, new, n * PAGES);
+	for (unsigned i = 0; i < GMS__COUNTED; i++) {
+		if (delta.pages[i] > 0)
+			gms__store(&chunk->pages[i], chunk->pages[i] + (uint32_t)delta.pages[i]);
+	}
+	for (unsigned at = b; turns && to_shared && at < b + n; at++) {
+		g = at / GMS__GROUP_BLOCKS;
+		gms__store(&chunk->shared[g], (uint16_t)(chunk->shared[g] + PAGES));
+	}
+	for (unsigned at = b; at < b + n; at++)
+		gms__store(&chunk->word[at], word);
+	for (unsigned at = b; turns && !to_shared && at < b + n; at++) {
+		g = at / GMS__GROUP_BLOCKS;
+		gms__store(&chunk->shared[g], (uint16_t)(chunk->shared[g] - PAGES));
+	}
+	for (unsigned i = 0; i < GMS__COUNTED; i++) {
+		if (delta.pages[i] < 0)
+			gms__store(&chunk->pages[i], chunk->pages[i] + (uint32_t)delta.pages[i]);
+	}
+}
+
+/* Uniform blocks that begin at pos and end by end; returns how many were done. */
+static unsigned edit_stretch(struct gms__map *map, struct gms__chunk *chunk, gms_gfn pos,
+			     gms_gfn end, gms_state set, gms_state clear)
+{
+	const unsigned b = gms__block_index(pos);
+	const uint64_t word = chunk->word[b];
+	const gms_state old = gms__block_state(&map->palette, word);
+	const gms_state new = gms__changed(old, set, clear);
+	unsigned n;
+
+	if (!gms__block_is_uniform(word))
+		return 0;
+	n = map->bulk->equal_prefix(&chunk->word[b], (unsigned)((end - pos) / GMS__BLOCK_PAGES),
+				    word, ~UINT64_C(0));
+	if (old != new)
+		fill(chunk, b, n,
+		     gms__block_uniform(&map->palette, new) | (word & GMS__BLOCK_SPLIT), old, new);
+	return n;
+}
+
+/*
+ * What all pages of a GiB will be, if they will all be the same; false: they
+ * will not, or it is too long a question.
+ */
+static bool uniform_after(const struct gms__map *map, const struct gms__chunk *chunk,
+			  unsigned first, unsigned last, gms_state set, gms_state clear,
+			  gms_state *state)
+{
+	*state = GMS_HOLE;
+	for (unsigned b = first; b <= last; b++) {
+		const uint64_t word = chunk->word[b];
+		gms_state base, other;
+
+		if (gms__block_is_list(word) || gms__block_is_split(word))
+			return false;
+		if (gms__block_is_uniform(word)) {
+			base = gms__block_state(&map->palette, word);
+			other = base;
+		} else {
+			base = gms__palette_state(&map->palette, gms__block_base(word));
+			other = gms__palette_state(&map->palette, gms__block_other(word));
+		}
+		base = gms__changed(base, set, clear);
+		if (base != gms__changed(other, set, clear) ||
+		    (base != *state && *state != GMS_HOLE))
+			return false;
+		*state = base;
+	}
+	return true;
+}
+
+/* W5: a GiB turns uniform in one store; what it was made of goes into the hand. */
+static void drop_chunk(const struct gms__region *r, gms_gfn gfn, unsigned first, unsigned last,
+		       gms_state state, struct gms__tables *tables)
+{
+	uint64_t *at = gms__gib_at(r, gfn);
+	struct gms__chunk *chunk = gms__word_table(*at);
+
+	gms__store(at, gms__word_next(*at, gms__word_uniform(state) | (*at & GMS__WORD_SPLIT)));
+	gms__store(&chunk->generation, chunk->generation + 1);
+	for (unsigned b = first; chunk->nmixed && b <= last; b++) {
+		const uint64_t word = chunk->word[b];
+
+		if (gms__block_has_leaf(word))
+			gms__stock_push(&tables->leaves[gms__block_class(word)],
+					gms__block_leaf(word));
+	}
+	gms__stock_push(&tables->chunks, chunk);
+}
+
+/* A whole GiB, if it will be uniform. */
+static bool edit_whole_gib(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
+			   gms_state set, gms_state clear, struct gms__tables *tables)
+{
+	const unsigned first = gms__block_index(gms__clip_lo(r, gfn, GMS__GIB_PAGES));
+	const unsigned last = gms__block_index(gms__clip_hi(r, gfn, GMS__GIB_PAGES) - 1);
+	uint64_t *at = gms__gib_at(r, gfn);
+	gms_state state;
+
+	if (gms__word_is_uniform(*at)) {
+		state = gms__changed(gms__word_state(*at), set, clear);
+		gms__store(at, gms__word_next(*at, gms__word_uniform(state) |
+						   (*at & GMS__WORD_SPLIT)));
+	} else {
+		struct gms__chunk *chunk = gms__word_table(*at);
+
+		if (chunk->nsplit || chunk->nlists ||
+		    !uniform_after(map, chunk, first, last, set, clear, &state))
+			return false;
+		drop_chunk(r, gfn, first, last, state, tables);
+	}
+	if (!(state & GMS_STATE_SHARED))
+		gms__darken(gms__words_of(r), at);
+	return true;
 }
 
 /* Edit pages [first, end) of the one GiB they are in. */
 static void edit_gib(struct gms__map *map, const struct gms__region *r, gms_gfn first,
 		     gms_gfn end, gms_state set, gms_state clear, struct gms__tables *tables)
 {
-	uint64_t *at = &r->word[gib_index(r, first)];
-	const bool all = first == clip_lo(r, first, GMS__GIB_PAGES) &&
-			 end == clip_hi(r, first, GMS__GIB_PAGES);
+	const uint64_t *at = gms__gib_at(r, first);
+	const bool all = first == gms__clip_lo(r, first, GMS__GIB_PAGES) &&
+			 end == gms__clip_hi(r, first, GMS__GIB_PAGES);
 	struct gms__chunk *chunk;
+	struct gms__edit e;
+	gms_gfn pos, stop;
 
 	if (gms__word_is_uniform(*at)) {
-		const gms_state old = gms__word_state(*at), new = changed(old, set, clear);
+		const gms_state old = gms__word_state(*at);
 
-		if (old == new)
+		if (gms__changed(old, set, clear) == old)
 			return;
-		if (all) {
-			gms__store(at, gms__word_next(*at, gms__word_uniform(new) |
-							   (*at & GMS__WORD_SPLIT)));
-			return;
+	}
+	if (set & GMS_STATE_SHARED)
+		gms__light(gms__words_of(r), at);
+	if (all && edit_whole_gib(map, r, first, set, clear, tables))
+		return;
+	chunk = gms__chunk_get(map, r, first, tables);
+	for (pos = first; pos < end; pos = stop) {
+		if (!(pos % GMS__BLOCK_PAGES) && end - pos >= GMS__BLOCK_PAGES) {
+			const unsigned n = edit_stretch(map, chunk, pos, end, set, clear);
+
+			stop = pos + n * GMS__BLOCK_PAGES;
+			if (n)
+				continue;
 		}
+		stop = gms__min(end, (pos | (GMS__BLOCK_PAGES - 1)) + 1);
+		gms__edit_begin(&e, map, r, chunk, pos, stop, set, clear);
+		edit_block(&e, tables);
 	}
-	chunk = gms__chunk_get(r, first, tables);
-	for (gms_gfn pos = first; pos < end;) {
-		const gms_gfn stop = gms__min(end, (pos | (GMS__BLOCK_PAGES - 1)) + 1);
-
-		edit_range(map, r, chunk, pos, stop, set, clear, tables);
-		pos = stop;
-	}
-	/*
-	 * Single pages that come and go would make and drop a chunk each time,
-	 * so only a larger edit, or one of the whole GiB, gives it back.
-	 */
-	if (all || end - first >= GMS__BLOCK_PAGES)
-		gms__map_collapse(r, first, tables);
+	if (!chunk->pages[GMS__COUNT_SHARED])
+		gms__darken(gms__words_of(r), at);
+	gms__map_settle(map, r, first, tables, all || gms__map_is_owned(map, first));	/* O3 */
 }
 
 void gms__map_edit(struct gms__map *map, const struct gms__region *r, gms_gfn first, gms_gfn end,
@@ -369,124 +260,126 @@ void gms__map_edit(struct gms__map *map, const struct gms__region *r, gms_gfn fi
 	}
 }
 
-/* Regions that share a GiB have each a word for it: that is what tells two apart. */
-static uint64_t gib_identity(const struct gms__region *r, gms_gfn gfn)
-{
-	return (uintptr_t)&r->word[gib_index(r, gfn)] / sizeof(uint64_t);
-}
-
 /*
- * Several segments of a batch change one block: what it is on the way, and in
- * the end, may be of any class. true: that was provided for, once for all.
+ * Bits of one word of a plane that turn shared or private, the edit that a
+ * fragmented guest makes most; false: it is not that.
  */
-static bool several(struct gms__needs *needs, uint64_t id)
+static bool quick_bits(struct gms__map *map, struct gms__chunk *chunk, uint64_t block,
+		       gms_gfn first, gms_gfn end, gms_state set, gms_state clear)
 {
-	if (needs->last_block == id && needs->last_detour != id) {
-		for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++)
-			needs->leaves[c]++;
-		needs->last_detour = id;
-		needs->detours = true;
-	}
-	needs->last_block = id;
-	return needs->last_detour == id;
-}
+	const gms_state base = gms__palette_state(&map->palette, gms__block_base(block));
+	const gms_state other = gms__palette_state(&map->palette, gms__block_other(block));
+	const gms_state new = gms__changed(base, set, clear);
+	uint64_t *word = (uint64_t *)gms__block_leaf(block) + first / 64 % 8;
+	const uint64_t bits = (~UINT64_C(0) >> (64 - (end - first))) << first % 64;
+	uint16_t *shared = &chunk->shared[gms__block_index(first) / GMS__GROUP_BLOCKS];
+	uint32_t *pages = &chunk->pages[GMS__COUNT_SHARED];
+	uint64_t turned, after;
+	int n;
 
-/* The leaf that the block at one edge of an edit will have, if the edit covers it in part. */
-static void needs_leaf(struct gms__map *map, const struct gms__region *r, uint64_t word,
-		       gms_gfn edge, gms_gfn first, gms_gfn end, gms_state set, gms_state clear,
-		       struct gms__needs *needs)
-{
-	const gms_gfn base = edge & ~(GMS__BLOCK_PAGES - 1);
-	const gms_gfn lo = clip_lo(r, edge, GMS__BLOCK_PAGES);
-	const gms_gfn hi = clip_hi(r, edge, GMS__BLOCK_PAGES);
-	const uint64_t id = gib_identity(r, edge) * GMS__CHUNK_BLOCKS + gms__block_index(edge);
-	struct gms__runs runs;
-	enum gms__kind kind;
-
-	if (first <= lo && end >= hi) {
-		needs->spares |= gms__block_has_leaf(word);
-		return;
-	}
-	if (gms__block_kind(word) == GMS__UNIFORM) {
-		const gms_state old = gms__block_state(word);
-
-		if (changed(old, set, clear) == old)
-			return;
-		if (several(needs, id))
-			return;
-		/* Places are taken here and now: later there may be none. */
-		if (gms__palette_place(&map->palette, old) < 0 ||
-		    gms__palette_place(&map->palette, changed(old, set, clear)) < 0)
-			needs->leaves[GMS__LEAF1024]++;
-		return;
-	}
-	if (gms__block_kind(word) == GMS__PLANE && in_place(&map->palette, word, set, clear)) {
-		if (several(needs, id))
-			return;
-		needs->leaves[GMS__LEAF32]++;	/* should it turn out few */
-		needs->leaves[GMS__LEAF64]++;
-		return;
-	}
-	gms__runs_of(&runs, &map->palette, word, (unsigned)(lo - base), (unsigned)(hi - base));
-	if (!gms__runs_edit(&runs, (unsigned)(gms__max(first, lo) - base),
-			    (unsigned)(gms__min(end, hi) - base), set, clear))
-		return;
-	if (several(needs, id))
-		return;
-	kind = gms__runs_kind(&runs, &map->palette);
-	if (kind >= GMS__LIST16)
-		needs->leaves[gms__block_class(kind)]++;
-}
-
-/* What the GiB and the block at one edge of an edit may need. */
-static void needs_edge(struct gms__map *map, const struct gms__region *r, gms_gfn edge,
-		       gms_gfn first, gms_gfn end, gms_state set, gms_state clear,
-		       struct gms__needs *needs)
-{
-	const uint64_t gib = r->word[gib_index(r, edge)];
-	const uint64_t gib_id = gib_identity(r, edge);
-	uint64_t word;
-
-	if (!gms__word_is_uniform(gib)) {
-		word = gms__chunk_of(r, edge)->word[gms__block_index(edge)];
+	if ((base ^ other) != GMS_STATE_SHARED || new != gms__changed(other, set, clear) ||
+	    (new != base && new != other))
+		return false;
+	turned = new == other ? ~*word & bits : *word & bits;
+	after = *word ^ turned;
+	if (!after || after == ~UINT64_C(0))	/* the block may have become simple */
+		return false;
+	n = turned & (turned - 1) ? __builtin_popcountll(turned) : turned != 0;
+	if (new & GMS_STATE_SHARED) {	/* M2 */
+		gms__store(pages, *pages + (uint32_t)n);
+		gms__store(shared, (uint16_t)(*shared + n));
+		gms__store(word, after);
 	} else {
-		const gms_state old = gms__word_state(gib);
-
-		if (changed(old, set, clear) == old ||
-		    (first <= clip_lo(r, edge, GMS__GIB_PAGES) &&
-		     end >= clip_hi(r, edge, GMS__GIB_PAGES)))
-			return;
-		if (needs->last_gib != gib_id) {
-			needs->last_gib = gib_id;
-			needs->chunks++;
-		}
-		word = gms__block_uniform(old);
+		gms__store(word, after);
+		gms__store(pages, *pages - (uint32_t)n);
+		gms__store(shared, (uint16_t)(*shared - n));
 	}
-	needs_leaf(map, r, word, edge, first, end, set, clear, needs);
+	return true;
 }
 
-void gms__map_needs(struct gms__map *map, const struct gms__region *r, gms_gfn first,
-		    gms_gfn end, gms_state set, gms_state clear, struct gms__needs *needs)
+/* A uniform block that turns whole, or a part of which turns: a run in the word. */
+static bool quick_uniform(struct gms__map *map, struct gms__chunk *chunk, uint64_t *at,
+			  gms_gfn first, gms_gfn end, gms_state set, gms_state clear)
 {
-	needs_edge(map, r, first, first, end, set, clear, needs);
-	if (first >> GMS_ORDER_2M == (end - 1) >> GMS_ORDER_2M)
-		return;
-	/* Between the edges every block is covered whole. */
-	for (gms_gfn at = first; at < end && !needs->spares; at = (at | (GMS__GIB_PAGES - 1)) + 1) {
-		const struct gms__chunk *chunk = gms__chunk_of(r, at);
+	const gms_state old = gms__block_state(&map->palette, *at);
+	const gms_state new = gms__changed(old, set, clear);
+	const unsigned n = (unsigned)(end - first), page = first % GMS__BLOCK_PAGES;
+	uint16_t *shared = &chunk->shared[gms__block_index(first) / GMS__GROUP_BLOCKS];
+	uint32_t *pages = &chunk->pages[GMS__COUNT_SHARED];
+	const uint64_t split = *at & GMS__BLOCK_SPLIT;
+	uint64_t word;
+	int place;
 
-		needs->spares = chunk && chunk->nmixed;
+	if ((old ^ new) != GMS_STATE_SHARED || gms__block_kind(*at) == GMS__PLAIN)
+		return false;
+	place = gms__palette_place(&map->palette, new);
+	if (place < 0)
+		return false;
+	if (n == PAGES) {
+		word = gms__block_uniform(&map->palette, new) | split;
+	} else {
+		word = gms__block_runs(gms__block_places(gms__block_base(*at), (unsigned)place),
+				       page, page + n, PAGES, PAGES) | split;
+		chunk->nmixed++;
 	}
-	needs_edge(map, r, end - 1, first, end, set, clear, needs);
+	if (new & GMS_STATE_SHARED) {	/* M2 */
+		gms__store(pages, *pages + n);
+		gms__store(shared, (uint16_t)(*shared + n));
+		gms__store(at, word);
+	} else {
+		gms__store(at, word);
+		gms__store(pages, *pages - n);
+		gms__store(shared, (uint16_t)(*shared - n));
+	}
+	return true;
 }
 
-/*
- * Blocks that are covered whole keep their kind of leaf, unless the palette has
- * no place for a state they turn to: then they become WIDE, and of those the
- * run touches at most two are not uniform throughout.
- */
-void gms__map_needs_state(struct gms__map *map, gms_state state, struct gms__needs *needs)
+/* What is edited most, straight on; false: nothing has changed. */
+static bool quick(struct gms__map *map, const struct gms__region *r, struct gms__chunk *chunk,
+		  gms_gfn first, gms_gfn end, gms_state set, gms_state clear,
+		  struct gms__tables *tables)
 {
-	if (gms__palette_place(&map->palette, state) < 0)
-		needs->leaves[GMS__LEAF1024] += 2;
+	uint64_t *at = &chunk->word[gms__block_index(first)];
+
+	/* At a region's border a block is whole with fewer pages. */
+	if (r->first > (first & ~(GMS__BLOCK_PAGES - 1)) ||
+	    r->first + r->npages <= (first | (GMS__BLOCK_PAGES - 1)))
+		return false;
+	switch (gms__block_kind(*at)) {
+	case GMS__UNIFORM:
+		if (!quick_uniform(map, chunk, at, first, end, set, clear))
+			return false;
+		gms__map_after(map, r, first, chunk, tables);
+		return true;
+	case GMS__PLANE:
+		return first / 64 == (end - 1) / 64 && chunk->pages[GMS__COUNT_SHARED] &&
+		       quick_bits(map, chunk, *at, first, end, set, clear);
+	default:
+		return false;
+	}
+}
+
+bool gms__map_edit_try(struct gms__map *map, const struct gms__region *r, gms_gfn first,
+		       gms_gfn end, gms_state set, gms_state clear, struct gms__tables *tables)
+{
+	const uint64_t *at = gms__gib_at(r, first);
+	struct gms__chunk *chunk;
+	struct gms__edit e;
+	int class;
+
+	if (gms__word_is_uniform(*at))
+		return gms__changed(gms__word_state(*at), set, clear) == gms__word_state(*at);
+	chunk = gms__word_table(*at);
+	if (set & GMS_STATE_SHARED)
+		gms__light(gms__words_of(r), at);
+	if (quick(map, r, chunk, first, end, set, clear, tables))
+		return true;
+	gms__edit_begin(&e, map, r, chunk, first, end, set, clear);
+	gms__edit_look(&e);
+	class = gms__edit_class(&e);
+	if (e.how == GMS__APART || (class >= 0 && !tables->leaves[class].n))
+		return false;
+	gms__edit_do(&e, tables);
+	gms__map_after(map, r, first, chunk, tables);
+	return true;
 }

@@ -1,67 +1,72 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * get.c - one page, one block: the reads that everything else is made of.
- *
- * Each goes down through at most three words (region table, GiB, block) to a
- * leaf and then looks whether what it came through still stands (R1 to R3 of
- * map.h); if not, somebody changed the very blocks it went through, and it
- * starts again. Nothing is stored and nothing is waited for.
+ * get.c - one page's state where it takes longer, and one block; see map.h for
+ * how readers go.
  */
-#include "map/map.h"
+#include "map/get.h"
 
-/* A block with a leaf: read between two looks. */
-static __attribute__((noinline)) bool get_leaf(const struct gms__map *map,
-					       const struct gms__chunk *chunk, gms_gfn gfn,
-					       gms_state *state)
+gms_state gms__map_get_other(const struct gms__map *map, gms_gfn gfn, uint64_t check,
+			     const uint64_t *gib_at, uint64_t gib)
 {
-	const struct gms__look look = gms__look(chunk, gfn);
+	const struct gms__chunk *chunk = gms__word_table(gib);
+	const uint64_t generation = gms__load(&chunk->generation);
+	const uint64_t word = gms__load(&chunk->word[gms__block_index(gfn)]);
+	const gms_state state = gms__block_get(&map->palette, word, gfn % GMS__BLOCK_PAGES);
 
-	*state = gms__block_get(&map->palette, look.word, gfn % GMS__BLOCK_PAGES);
-	return gms__look_again(chunk, &look);
+	gms__read_fence();
+	if (gms__likely(gms__load_relaxed(&chunk->generation) == generation &&
+			gms__load_relaxed(gib_at) == gib && !gms__table_changed(map, check)))
+		return state;
+	return gms__map_get_slow(map, gfn);
 }
 
-gms_state gms__map_get(const struct gms__map *map, gms_gfn gfn)
+gms_state gms__map_get_search(const struct gms__map *map, gms_gfn gfn)
 {
-	const struct gms__region *row;
-	const struct gms__chunk *chunk;
+	const uint64_t check = gms__load(&map->table);
+	const struct gms__region *row = gms__region_around(gms__word_table(check), gfn);
 	const uint64_t *gib_at;
-	uint64_t check, gib, word, first;
+
+	if (gfn - gms__load(&row->first) >= gms__load(&row->npages))
+		return gms__map_get_slow(map, gfn);
+	gib_at = gms__gib_at(row, gfn);
+	if (gms__unlikely(gms__table_changed(map, check)))
+		return gms__map_get_slow(map, gfn);
+	return gms__map_get_at(map, gfn, check, gib_at);
+}
+
+/* One try, without an early way out: false: somebody changed what was read. */
+static bool attempt(const struct gms__map *map, gms_gfn gfn, gms_state *state)
+{
+	const struct gms__chunk *chunk;
+	struct gms__region row;
+	uint64_t check, gib, generation;
+	const uint64_t *gib_at;
+
+	*state = GMS_HOLE;
+	if (!gms__region_find(map, gfn, &row, &check) || row.first > gfn)
+		return !gms__table_changed(map, check);
+	gib_at = gms__gib_at(&row, gfn);
+	gib = gms__load(gib_at);
+	if (gms__word_is_uniform(gib)) {
+		*state = gms__word_state(gib);
+		return !gms__table_changed(map, check);
+	}
+	chunk = gms__word_table(gib);
+	generation = gms__load(&chunk->generation);
+	*state = gms__block_get(&map->palette, gms__load(&chunk->word[gms__block_index(gfn)]),
+				gfn % GMS__BLOCK_PAGES);
+	gms__read_fence();
+	return gms__load_relaxed(&chunk->generation) == generation &&
+	       gms__load_relaxed(gib_at) == gib && !gms__table_changed(map, check);
+}
+
+gms_state gms__map_get_slow(const struct gms__map *map, gms_gfn gfn)
+{
 	gms_state state;
 
-	for (;;) {
-		row = gms__region_of(map, gfn, &check);
-		first = row ? gms__load(&row->first) : 0;
-		if (gms__unlikely(!row || first > gfn)) {
-			if (gms__table_changed(map, check))
-				continue;
-			return GMS_HOLE;
-		}
-		gib_at = &gms__load(&row->word)[(gfn >> GMS_ORDER_1G) - (first >> GMS_ORDER_1G)];
-		/*
-		 * The row was one table's: only then is the word's place right,
-		 * and may it be looked at.
-		 */
-		if (gms__unlikely(gms__table_changed(map, check)))
-			continue;
-		gib = gms__load(gib_at);
-		if (gms__word_is_uniform(gib)) {
-			state = gms__word_state(gib);
-		} else {
-			chunk = gms__word_table(gib);
-			word = gms__load(&chunk->word[gms__block_index(gfn)]);
-			if (gms__likely(gms__block_kind(word) == GMS__UNIFORM))
-				state = gms__block_state(word);
-			else if (!gms__block_has_leaf(word))
-				state = gms__block_get(&map->palette, word,
-						       gfn % GMS__BLOCK_PAGES);
-			else if (!get_leaf(map, chunk, gfn, &state))
-				continue;
-			if (gms__unlikely(gms__load_relaxed(gib_at) != gib))
-				continue;
-		}
-		if (gms__likely(!gms__table_changed(map, check)))
-			return state;
-	}
+	while (!attempt(map, gfn, &state))
+		;
+	return state;
 }
 
 static void block_of_gib(uint64_t gib, struct gms__block *block)
@@ -71,7 +76,7 @@ static void block_of_gib(uint64_t gib, struct gms__block *block)
 	block->split = gms__word_is_split(gib);
 	block->uniform = gms__word_is_uniform(gib);
 	if (!block->uniform)
-		block->shared_pages = gms__load(&chunk->shared_pages);
+		block->shared_pages = gms__load(&chunk->pages[GMS__COUNT_SHARED]);
 	else
 		block->shared_pages = gms__word_state(gib) & GMS_STATE_SHARED ? block->npages : 0;
 }
@@ -79,14 +84,19 @@ static void block_of_gib(uint64_t gib, struct gms__block *block)
 static bool block_of_chunk(const struct gms__map *map, const struct gms__chunk *chunk,
 			   gms_gfn gfn, struct gms__block *block)
 {
-	const struct gms__look look = gms__look(chunk, gfn);
+	const uint64_t generation = gms__load(&chunk->generation);
+	const uint64_t word = gms__load(&chunk->word[gms__block_index(gfn)]);
 	const unsigned first = (unsigned)(block->first % GMS__BLOCK_PAGES);
 
-	block->shared_pages = gms__block_shared(&map->palette, look.word, first,
-						first + (unsigned)block->npages);
-	block->split = gms__block_is_split(look.word);
-	block->uniform = gms__block_kind(look.word) == GMS__UNIFORM;
-	return !gms__block_has_leaf(look.word) || gms__look_again(chunk, &look);
+	block->split = gms__block_is_split(word);
+	block->shared_pages = 0;
+	if (!block->split)
+		block->shared_pages = gms__block_count(&map->palette, map->bulk, word, first,
+						       first + (unsigned)block->npages,
+						       GMS_STATE_SHARED);
+	block->uniform = gms__block_is_uniform(word);
+	gms__read_fence();
+	return gms__load_relaxed(&chunk->generation) == generation;
 }
 
 bool gms__map_block(const struct gms__map *map, gms_gfn gfn, unsigned order,
@@ -102,12 +112,11 @@ bool gms__map_block(const struct gms__map *map, gms_gfn gfn, unsigned order,
 
 		if (!gms__region_find(map, gfn, &row, &check) || row.first > gfn)
 			return false;
-		block->first = gms__max(gfn & ~(npages - 1), row.first);
-		block->npages = gms__min((gfn | (npages - 1)) + 1, row.first + row.npages) -
-				block->first;
+		block->first = gms__clip_lo(&row, gfn, npages);
+		block->npages = gms__clip_hi(&row, gfn, npages) - block->first;
 		block->region = gms__region_id(&row);
 		block->base_order = gms__region_order(&row);
-		gib_at = &row.word[(gfn >> GMS_ORDER_1G) - (row.first >> GMS_ORDER_1G)];
+		gib_at = gms__gib_at(&row, gfn);
 		gib = gms__load(gib_at);
 		if (order == GMS_ORDER_1G) {
 			block_of_gib(gib, block);

@@ -2,23 +2,21 @@
 /*
  * itree.c - ranges that may overlap; see itree.h.
  *
- * Plain recursion: the depth is logarithmic, and both the split of an insert
- * and the join of a remove then fit on a screen.
+ * Recursion where two sides are sewn together: the depth is logarithmic, and
+ * both the cut of an insert and the join of a remove then fit on a screen.
  */
 #include "map/itree.h"
 
 #include <stddef.h>
 
-static uint64_t mix(uint64_t x)	/* splitmix64's finaliser */
+/* splitmix64's finaliser, which sends different serials to different numbers. */
+static uint64_t priority(const struct gms__inode *node)
 {
+	uint64_t x = node->serial;
+
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
 	return x ^ x >> 31;
-}
-
-static bool before(const struct gms__inode *a, const struct gms__inode *b)
-{
-	return a->first < b->first || (a->first == b->first && a->serial < b->serial);
 }
 
 static struct gms__inode *pull(struct gms__inode *node)
@@ -37,7 +35,7 @@ static void cut(struct gms__inode *tree, const struct gms__inode *key, struct gm
 {
 	if (!tree) {
 		*lower = *upper = NULL;
-	} else if (before(tree, key)) {
+	} else if (gms__itree_before(tree, key)) {
 		cut(tree->right, key, &tree->right, upper);
 		*lower = pull(tree);
 	} else {
@@ -51,7 +49,7 @@ static struct gms__inode *join(struct gms__inode *lower, struct gms__inode *uppe
 {
 	if (!lower || !upper)
 		return lower ? lower : upper;
-	if (lower->priority >= upper->priority) {
+	if (priority(lower) >= priority(upper)) {
 		lower->right = join(lower->right, upper);
 		return pull(lower);
 	}
@@ -59,34 +57,30 @@ static struct gms__inode *join(struct gms__inode *lower, struct gms__inode *uppe
 	return pull(upper);
 }
 
-static struct gms__inode *insert(struct gms__inode *tree, struct gms__inode *node)
-{
-	if (!tree || node->priority > tree->priority) {
-		cut(tree, node, &node->left, &node->right);
-		return pull(node);
-	}
-	if (before(node, tree))
-		tree->left = insert(tree->left, node);
-	else
-		tree->right = insert(tree->right, node);
-	return pull(tree);
-}
-
 static struct gms__inode *drop(struct gms__inode *tree, const struct gms__inode *node)
 {
 	if (tree == node)
 		return join(tree->left, tree->right);
-	if (before(node, tree))
+	if (gms__itree_before(node, tree))
 		tree->left = drop(tree->left, node);
 	else
 		tree->right = drop(tree->right, node);
-	return pull(tree);
+	/* What ends later than the node still does: no need to look at both sides. */
+	return tree->max_end == node->end ? pull(tree) : tree;
 }
 
 void gms__itree_insert(struct gms__inode **root, struct gms__inode *node)
 {
-	node->priority = mix(node->serial);
-	*root = insert(*root, node);
+	const uint64_t height = priority(node);
+	struct gms__inode **link = root;
+
+	while (*link && priority(*link) >= height) {
+		if ((*link)->max_end < node->end)
+			(*link)->max_end = node->end;
+		link = gms__itree_before(node, *link) ? &(*link)->left : &(*link)->right;
+	}
+	cut(*link, node, &node->left, &node->right);
+	*link = pull(node);
 }
 
 void gms__itree_remove(struct gms__inode **root, struct gms__inode *node)
@@ -114,6 +108,27 @@ struct gms__inode *gms__itree_first(struct gms__inode *root, uint64_t first, uin
 	return NULL;
 }
 
+struct gms__inode *gms__itree_after(struct gms__inode *root, const struct gms__inode *node,
+				    uint64_t first, uint64_t end)
+{
+	while (root && root->max_end > first) {
+		struct gms__inode *left;
+
+		if (!gms__itree_before(node, root)) {
+			root = root->right;
+			continue;
+		}
+		/* Left of root the search may fail, but along node's path only. */
+		left = gms__itree_after(root->left, node, first, end);
+		if (left || root->first >= end)
+			return left;
+		if (root->end > first)
+			return root;
+		return gms__itree_first(root->right, first, end);
+	}
+	return NULL;
+}
+
 void gms__itree_visit(struct gms__inode *root, uint64_t first, uint64_t end,
 		      void (*visit)(struct gms__inode *node, void *ctx), void *ctx)
 {
@@ -133,7 +148,7 @@ static bool sound(const struct gms__inode *node, const struct gms__inode **last,
 
 	if (!node)
 		return true;
-	if (!sound(node->left, last, n) || (*last && !before(*last, node)))
+	if (!sound(node->left, last, n) || (*last && !gms__itree_before(*last, node)))
 		return false;
 	*last = node;
 	++*n;
@@ -145,8 +160,8 @@ static bool sound(const struct gms__inode *node, const struct gms__inode **last,
 	if (node->right && node->right->max_end > max_end)
 		max_end = node->right->max_end;
 	return node->max_end == max_end &&
-	       (!node->left || node->left->priority <= node->priority) &&
-	       (!node->right || node->right->priority <= node->priority);
+	       (!node->left || priority(node->left) <= priority(node)) &&
+	       (!node->right || priority(node->right) <= priority(node));
 }
 
 bool gms__itree_sound(const struct gms__inode *root, uint64_t *n)

@@ -8,8 +8,9 @@
  *   T2  A parent's priority is not below its children's.
  *   T3  max_end is the largest end in the node's subtree.
  *
- * The priorities come from the serial, so a guest that chooses the ranges does
- * not choose the shape: depth is O(log n) in expectation.
+ * The priorities come from the serial, and are worked out rather than kept: a
+ * guest that chooses the ranges does not choose the shape, so depth is O(log n)
+ * in expectation, and a node stays small.
  *
  * Locking: the caller's.
  */
@@ -26,8 +27,12 @@ struct gms__inode {
 	uint64_t end;
 	uint64_t max_end;
 	uint64_t serial;
-	uint64_t priority;
 };
+
+static inline bool gms__itree_before(const struct gms__inode *a, const struct gms__inode *b)
+{
+	return a->first < b->first || (a->first == b->first && a->serial < b->serial);
+}
 
 /* first, end and serial are set by the caller. */
 void gms__itree_insert(struct gms__inode **root, struct gms__inode *node);
@@ -35,6 +40,10 @@ void gms__itree_remove(struct gms__inode **root, struct gms__inode *node);
 
 /* The first node, in order, that meets [first, end); NULL: none. */
 struct gms__inode *gms__itree_first(struct gms__inode *root, uint64_t first, uint64_t end);
+
+/* The next one that meets [first, end) after a node of this tree or another. */
+struct gms__inode *gms__itree_after(struct gms__inode *root, const struct gms__inode *node,
+				    uint64_t first, uint64_t end);
 
 /* Call visit for every node that meets [first, end), in order. */
 void gms__itree_visit(struct gms__inode *root, uint64_t first, uint64_t end,

@@ -9,7 +9,7 @@
 
 #include "base/debug.h"
 
-#define CHUNKS_PER_SLAB	7
+#define CHUNKS_PER_SLAB	1
 
 static const size_t leaf_bytes[GMS__LEAF_CLASSES] = { 32, 64, 512, 1024 };
 static const size_t leaves_per_slab[GMS__LEAF_CLASSES] = { 510, 255, 63, 31 };
@@ -24,13 +24,17 @@ int gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops)
 
 	memset(map, 0, sizeof(*map));
 	gms__mem_init(&map->mem, ops);
-	if (gms__pool_init(&map->chunks, &map->mem, sizeof(struct gms__chunk), CHUNKS_PER_SLAB) ||
+	map->bulk = gms__bulk_choose();
+	if (gms__region_init(map) ||
+	    gms__pool_init(&map->chunks, &map->mem, sizeof(struct gms__chunk), CHUNKS_PER_SLAB) ||
 	    gms__palette_init(&map->palette))
 		return -ENOMEM;
 	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++) {
 		if (gms__pool_init(&map->leaves[c], &map->mem, leaf_bytes[c], leaves_per_slab[c]))
 			return -ENOMEM;
 	}
+	if (gms__lock_init(&map->large, GMS__RANK_LARGE, 0))
+		return -ENOMEM;
 	for (unsigned s = 0; s < GMS__STRIPES; s++) {
 		if (gms__lock_init(&map->stripe[s].lock, GMS__RANK_STRIPE, s))
 			return -ENOMEM;
@@ -42,6 +46,7 @@ void gms__map_fini(struct gms__map *map)
 {
 	for (unsigned s = 0; s < GMS__STRIPES; s++)
 		gms__lock_fini(&map->stripe[s].lock);
+	gms__lock_fini(&map->large);
 	gms__region_fini(map);
 	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++)
 		gms__pool_fini(&map->leaves[c]);
@@ -75,9 +80,12 @@ int gms__map_provide(struct gms__map *map, const struct gms__needs *needs,
 
 void gms__tables_put(struct gms__map *map, struct gms__tables *tables)
 {
-	gms__pool_put(&map->chunks, &tables->chunks);
-	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++)
-		gms__pool_put(&map->leaves[c], &tables->leaves[c]);
+	if (tables->chunks.n)
+		gms__pool_put(&map->chunks, &tables->chunks);
+	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++) {
+		if (tables->leaves[c].n)
+			gms__pool_put(&map->leaves[c], &tables->leaves[c]);
+	}
 }
 
 uint64_t gms__map_used_bytes(const struct gms__map *map)
@@ -91,8 +99,8 @@ uint64_t gms__map_used_bytes(const struct gms__map *map)
 
 uint64_t gms__map_stripes(struct gms_range range)
 {
-	const uint64_t first_gib = range.first >> GMS_ORDER_1G;
-	const uint64_t last_gib = (range.first + range.npages - 1) >> GMS_ORDER_1G;
+	const uint64_t first_gib = gms__gib_of(range.first);
+	const uint64_t last_gib = gms__gib_of(range.first + range.npages - 1);
 	const uint64_t n = last_gib - first_gib + 1;
 	const unsigned s = first_gib % GMS__STRIPES;
 	uint64_t set;
@@ -103,10 +111,26 @@ uint64_t gms__map_stripes(struct gms_range range)
 	return (set << s | set >> (GMS__STRIPES - s)) & GMS__ALL_STRIPES;
 }
 
-void gms__map_lock(struct gms__map *map, uint64_t stripes)
+void gms__map_lock_stripes(struct gms__map *map, uint64_t stripes)
 {
 	for (; stripes; stripes &= stripes - 1)
 		gms__lock(&map->stripe[__builtin_ctzll(stripes)].lock);
+}
+
+void gms__map_lock(struct gms__map *map, uint64_t stripes, gms_gfn first, gms_gfn end)
+{
+	for (;;) {
+		gms__map_lock_stripes(map, stripes);
+		if (!gms__map_any_owned(map, first, end))
+			return;
+		gms__map_unlock(map, stripes);
+		gms__map_await_owner(map);
+	}
+}
+
+void gms__map_lock_all(struct gms__map *map)
+{
+	gms__map_lock(map, GMS__ALL_STRIPES, 0, UINT64_MAX);
 }
 
 void gms__map_unlock(struct gms__map *map, uint64_t stripes)
@@ -122,10 +146,10 @@ void gms__map_change_begin(struct gms__map *map, uint64_t stripes)
 
 		gms__assert(!(gms__load_relaxed(seq) & 1));
 		/*
-		 * An exchange, not a plain store: the changes that follow must
-		 * not become visible before the sequence is odd.
+		 * All that readers see of the change is stored with release, so
+		 * it cannot become visible before this does.
 		 */
-		__atomic_exchange_n(seq, gms__load_relaxed(seq) + 1, __ATOMIC_SEQ_CST);
+		gms__store(seq, gms__load_relaxed(seq) + 1);
 	}
 }
 
@@ -144,7 +168,7 @@ void gms__map_change_end(struct gms__map *map, uint64_t stripes)
  */
 uint64_t gms__map_seq(const struct gms__map *map, uint64_t stripes, bool *busy)
 {
-	uint64_t sum = 0, odd = 0;
+	uint64_t sum = gms__load(&map->large_seq), odd = sum & 1;
 
 	for (; stripes; stripes &= stripes - 1) {
 		uint64_t seq = gms__load(&map->stripe[__builtin_ctzll(stripes)].seq);

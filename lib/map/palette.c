@@ -26,12 +26,12 @@ static int look(const struct gms__palette *palette, uint32_t n, gms_state state)
 	return -1;
 }
 
-int gms__palette_place(struct gms__palette *palette, gms_state state)
+int gms__palette_take(struct gms__palette *palette, gms_state state)
 {
-	int place = look(palette, gms__load(&palette->n), state);
+	int place;
 
-	if (gms__likely(place >= 0))
-		return place;
+	if (gms__load(&palette->n) == GMS__PLACES)
+		return -1;
 	gms__lock(&palette->lock);
 	place = look(palette, palette->n, state);
 	if (place < 0 && palette->n < GMS__PLACES) {

@@ -24,7 +24,7 @@
 #define GMS__PLACES	128u
 
 struct gms__palette {
-	uint16_t state[GMS__PLACES];
+	uint16_t state[256];	/* by place: a byte, so that a reader need not mask */
 	uint32_t n;
 	struct gms__lock lock;
 };
@@ -33,11 +33,22 @@ int  gms__palette_init(struct gms__palette *palette);
 void gms__palette_fini(struct gms__palette *palette);
 
 /* The place of a state, taken if need be; -1: all places are taken. */
-int gms__palette_place(struct gms__palette *palette, gms_state state);
+int gms__palette_take(struct gms__palette *palette, gms_state state);
+
+static inline int gms__palette_place(struct gms__palette *palette, gms_state state)
+{
+	const uint32_t n = gms__load(&palette->n);
+
+	for (uint32_t i = 0; i < n; i++) {
+		if (gms__load_relaxed(&palette->state[i]) == state)
+			return (int)i;
+	}
+	return gms__palette_take(palette, state);
+}
 
 static inline gms_state gms__palette_state(const struct gms__palette *palette, unsigned place)
 {
-	return gms__load_relaxed(&palette->state[place % GMS__PLACES]);
+	return gms__load_relaxed(&palette->state[place & 0xff]);
 }
 
 #endif

@@ -19,18 +19,24 @@
 
 #define TABLE_MIN_ROWS	8
 
-/* In front of a word array; writers only. */
-struct array {
-	struct gms__node node;		/* on a free list */
-	struct gms__node *all;		/* on the list of all */
-	uint64_t	 class;
-	char		 pad[GMS__CACHE_LINE - sizeof(struct gms__node) - sizeof(void *) -
-			     sizeof(uint64_t)];
-};
+/* The table of a map without regions: one empty row, so that readers need not ask. */
+static const struct {
+	uint64_t header[GMS__CACHE_LINE / sizeof(uint64_t)];
+	struct gms__region row;
+} no_regions __attribute__((aligned(GMS__CACHE_LINE)));
 
 static size_t table_bytes(uint64_t capacity)
 {
 	return sizeof(struct gms__table) + capacity * sizeof(struct gms__region);
+}
+
+int gms__region_init(struct gms__map *map)
+{
+	_Static_assert(sizeof(no_regions) == sizeof(struct gms__table) +
+					     sizeof(struct gms__region), "a table of one row");
+
+	gms__store(&map->table, gms__word_to(&no_regions));
+	return (uint64_t)(uintptr_t)&no_regions & ~GMS__WORD_PTR ? -ENOMEM : 0;
 }
 
 static struct gms__table *current(const struct gms__map *map, uint64_t *check)
@@ -47,21 +53,40 @@ static void copy_row(struct gms__region *to, const struct gms__region *from)
 	gms__store(&to->backing_id, gms__load(&from->backing_id));
 	gms__store(&to->backing_offset_bytes, gms__load(&from->backing_offset_bytes));
 	gms__store(&to->hva, gms__load(&from->hva));
-	gms__store(&to->word, gms__load(&from->word));
+	gms__store(&to->words, gms__load(&from->words));
 	gms__store(&to->backend, gms__load(&from->backend));
 }
 
 bool gms__region_find(const struct gms__map *map, gms_gfn gfn, struct gms__region *row,
 		      uint64_t *check)
 {
-	const struct gms__region *at;
+	bool found;
 
 	do {
-		at = gms__region_of(map, gfn, check);
-		if (at)
+		const struct gms__table *table = current(map, check);
+		const struct gms__region *at = gms__region_around(table, gfn);
+
+		/* A row of no pages ends before every page. */
+		if (gms__region_end(at) <= gfn && gms__load(&at->first) <= gfn)
+			at++;
+		found = at < table->row + gms__load(&table->n);
+		if (found)
 			copy_row(row, at);
 	} while (gms__unlikely(gms__table_changed(map, *check)));
-	return at;
+	return found;
+}
+
+uint64_t gms__region_pages(const struct gms__map *map, gms_gfn first, gms_gfn end)
+{
+	struct gms__region row;
+	uint64_t check, n = 0;
+
+	while (first < end && gms__region_find(map, first, &row, &check) && row.first < end) {
+		first = gms__max(first, row.first);
+		n += gms__min(end, row.first + row.npages) - first;
+		first = row.first + row.npages;
+	}
+	return n;
 }
 
 bool gms__region_nth(const struct gms__map *map, uint64_t i, struct gms__region *row,
@@ -69,7 +94,7 @@ bool gms__region_nth(const struct gms__map *map, uint64_t i, struct gms__region 
 {
 	for (;;) {
 		const struct gms__table *table = current(map, check);
-		uint64_t n = table ? gms__load(&table->n) : 0;
+		const uint64_t n = gms__load(&table->n);
 
 		if (i < n)
 			copy_row(row, &table->row[i]);
@@ -83,21 +108,17 @@ uint64_t gms__region_count(const struct gms__map *map)
 	uint64_t check, n;
 
 	do {
-		const struct gms__table *table = current(map, &check);
-
-		n = table ? gms__load(&table->n) : 0;
+		n = gms__load(&current(map, &check)->n);
 	} while (gms__table_changed(map, check));
 	return n;
 }
 
-static uint64_t *array_words(struct array *array)
+/* The words, and a bit for each of them. */
+static size_t words_bytes(uint64_t class)
 {
-	return (uint64_t *)(array + 1);
-}
+	const size_t n = (size_t)1 << class;
 
-static size_t array_bytes(uint64_t class)
-{
-	return sizeof(struct array) + (sizeof(uint64_t) << class);
+	return sizeof(struct gms__words) + (n + (n + 63) / 64) * sizeof(uint64_t);
 }
 
 static uint64_t gibs_of(const struct gms__region *r)
@@ -110,7 +131,7 @@ static uint64_t gibs_of(const struct gms__region *r)
  * so that a deletion always finds a spare that is large enough.
  */
 struct needs {
-	struct array	  *array;	/* the words of the GiB */
+	struct gms__words *words;
 	struct gms__table *table[2];	/* NULL: the pair there is has room */
 };
 
@@ -125,10 +146,30 @@ static struct gms__table *table_new(struct gms__map *map, uint64_t capacity)
 	return table;
 }
 
+/* A table for no rows is nobody's memory. */
 static void table_free(struct gms__map *map, struct gms__table *table)
 {
-	if (table)
+	if (table && table->capacity)
 		gms__mem_free(&map->mem, table, table_bytes(table->capacity));
+}
+
+static struct gms__words *words_new(struct gms__map *map, unsigned class)
+{
+	struct gms__words *words = map->arrays[class];
+
+	if (words) {
+		map->arrays[class] = (struct gms__words *)words->node.next;
+		return words;
+	}
+	words = gms__mem_alloc(&map->mem, words_bytes(class));
+	if (words) {
+		memset(words, 0, words_bytes(class));
+		words->class = class;
+		words->lit = &words->word[(size_t)1 << class];
+		words->all = map->all_arrays;
+		map->all_arrays = words;
+	}
+	return words;
 }
 
 static int needs_get(struct gms__map *map, uint64_t nrows, uint64_t ngibs, struct needs *needs)
@@ -138,7 +179,7 @@ static int needs_get(struct gms__map *map, uint64_t nrows, uint64_t ngibs, struc
 	unsigned class = 0;
 
 	memset(needs, 0, sizeof(*needs));
-	if (!table || table->capacity < nrows) {
+	if (table->capacity < nrows) {
 		while (capacity < nrows)
 			capacity *= 2;
 		needs->table[0] = table_new(map, capacity);
@@ -149,19 +190,9 @@ static int needs_get(struct gms__map *map, uint64_t nrows, uint64_t ngibs, struc
 
 	while ((UINT64_C(1) << class) < ngibs)
 		class++;
-	needs->array = (struct array *)map->arrays[class];
-	if (needs->array) {
-		map->arrays[class] = needs->array->node.next;
+	needs->words = words_new(map, class);
+	if (needs->words)
 		return 0;
-	}
-	needs->array = gms__mem_alloc(&map->mem, array_bytes(class));
-	if (!needs->array)
-		goto no_memory;
-	memset(needs->array, 0, array_bytes(class));
-	needs->array->class = class;
-	needs->array->all = map->all_arrays;
-	map->all_arrays = &needs->array->node;
-	return 0;
 
 no_memory:
 	table_free(map, needs->table[0]);
@@ -171,7 +202,7 @@ no_memory:
 
 static void retire(struct gms__map *map, struct gms__table *table)
 {
-	if (table) {
+	if (table && table->capacity) {
 		table->next = map->retired;
 		map->retired = table;
 	}
@@ -180,26 +211,45 @@ static void retire(struct gms__map *map, struct gms__table *table)
 /* fresh becomes current; what was current becomes the spare. */
 static void publish(struct gms__map *map, struct gms__table *fresh)
 {
+	const struct gms__region *most = fresh->row;
 	uint64_t old = gms__load(&map->table);
 
+	for (uint64_t i = 1; i < fresh->n; i++) {
+		if (fresh->row[i].npages > most->npages)
+			most = &fresh->row[i];
+	}
 	map->spare = gms__word_table(old);
+	/*
+	 * A reader loads the table, the number of pages and then the rest. With
+	 * the new table it finds no pages, or all that belongs to their number;
+	 * with the old one it will find that the table has changed.
+	 */
+	gms__store(&map->most_npages, 0);
 	gms__store(&map->table, gms__word_next(old, gms__word_to(fresh)));
+	gms__store(&map->most_first, most->first);
+	gms__store(&map->most_words, most->words);
+	gms__store(&map->most_npages, most->npages);
 }
 
 int gms__region_insert(struct gms__map *map, const struct gms__region *new, gms_state state)
 {
 	struct gms__table *old = gms__word_table(gms__load(&map->table)), *fresh;
-	const uint64_t n = old ? old->n : 0, ngibs = gibs_of(new);
+	const uint64_t n = old->n, ngibs = gibs_of(new);
 	struct gms__region row = *new;
+	struct gms__words *words;
 	struct needs needs;
 	uint64_t at = 0;
 
 	if (needs_get(map, n + 1, ngibs, &needs))
 		return -ENOMEM;
 
-	row.word = array_words(needs.array);
+	words = needs.words;
+	row.words = (uint64_t)(uintptr_t)words->word - gms__gib_of(new->first) * sizeof(uint64_t);
 	for (uint64_t g = 0; g < ngibs; g++)
-		gms__store(&row.word[g], gms__word_next(row.word[g], gms__word_uniform(state)));
+		gms__store(&words->word[g],
+			   gms__word_next(words->word[g], gms__word_uniform(state)));
+	for (uint64_t g = 0; g < ngibs; g += 64)
+		gms__store(&words->lit[g / 64], state & GMS_STATE_SHARED ? ~UINT64_C(0) : 0);
 
 	fresh = needs.table[0] ? needs.table[0] : map->spare;
 	while (at < n && old->row[at].first < row.first)
@@ -228,11 +278,12 @@ static void release_tables(struct gms__map *map, const struct gms__region *r)
 
 	memset(&hand, 0, sizeof(hand));
 	for (uint64_t g = 0; g < gibs_of(r); g++) {
+		const uint64_t gib = gms__words_of(r)->word[g];
 		struct gms__chunk *chunk;
 
-		if (gms__word_is_uniform(r->word[g]))
+		if (gms__word_is_uniform(gib))
 			continue;
-		chunk = gms__word_table(r->word[g]);
+		chunk = gms__word_table(gib);
 		gms__store(&chunk->generation, chunk->generation + 1);
 		for (unsigned b = 0; b < GMS__CHUNK_BLOCKS; b++) {
 			const uint64_t word = chunk->word[b];
@@ -251,7 +302,7 @@ void gms__region_delete(struct gms__map *map, uint32_t id)
 	struct gms__table *old = gms__word_table(gms__load(&map->table));
 	struct gms__table *fresh = map->spare;
 	struct gms__region gone;
-	struct array *array;
+	struct gms__words *words;
 	uint64_t n = 0;
 
 	memset(&gone, 0, sizeof(gone));
@@ -263,12 +314,16 @@ void gms__region_delete(struct gms__map *map, uint32_t id)
 	}
 	gms__assert(n + 1 == old->n);
 	gms__store(&fresh->n, n);
+	if (!n)
+		gms__store(&fresh->row[0].npages, 0);
 	publish(map, fresh);
 
+	for (unsigned i = 0; i < GMS__STRIPES; i++)
+		memset(map->stripe[i].idle, 0, sizeof(map->stripe[i].idle));
 	release_tables(map, &gone);
-	array = (struct array *)(void *)gone.word - 1;
-	array->node.next = map->arrays[array->class];
-	map->arrays[array->class] = &array->node;
+	words = gms__words_of(&gone);
+	words->node.next = (struct gms__node *)map->arrays[words->class];
+	map->arrays[words->class] = words;
 }
 
 void gms__region_fini(struct gms__map *map)
@@ -282,9 +337,9 @@ void gms__region_fini(struct gms__map *map)
 		table_free(map, table);
 	}
 	while (map->all_arrays) {
-		struct array *array = (struct array *)(void *)map->all_arrays;
+		struct gms__words *words = map->all_arrays;
 
-		map->all_arrays = array->all;
-		gms__mem_free(&map->mem, array, array_bytes(array->class));
+		map->all_arrays = words->all;
+		gms__mem_free(&map->mem, words, words_bytes(words->class));
 	}
 }

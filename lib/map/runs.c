@@ -66,7 +66,7 @@ void gms__runs_of(struct gms__runs *runs, const struct gms__palette *palette, ui
 }
 
 bool gms__runs_edit(struct gms__runs *runs, unsigned first, unsigned end, gms_state set,
-		    gms_state clear)
+		    gms_state clear, struct gms__delta *delta)
 {
 	struct gms__runs old;
 	bool changed = false;
@@ -77,18 +77,20 @@ bool gms__runs_edit(struct gms__runs *runs, unsigned first, unsigned end, gms_st
 	runs->n = 0;
 	for (unsigned i = 0; i < old.n; i++) {
 		const unsigned lo = old.start[i], hi = old.start[i + 1];
-		const gms_state state = old.state[i];
+		const gms_state state = old.state[i], new = (state & ~clear) | set;
+		const unsigned from = lo < first ? first : lo, to = hi > end ? end : hi;
 
-		if (hi <= first || lo >= end) {
+		if (from >= to || new == state) {
 			append(runs, lo, state);
 			continue;
 		}
-		if (lo < first)
+		if (lo < from)
 			append(runs, lo, state);
-		append(runs, lo < first ? first : lo, (state & ~clear) | set);
-		changed |= ((state & ~clear) | set) != state;
-		if (hi > end)
-			append(runs, end, state);
+		append(runs, from, new);
+		gms__delta_turn(delta, state, new, to - from);
+		changed = true;
+		if (hi > to)
+			append(runs, to, state);
 	}
 	runs->start[runs->n] = old.start[old.n];
 	return changed;
@@ -126,26 +128,21 @@ enum gms__kind gms__runs_kind(const struct gms__runs *runs, struct gms__palette 
 		return GMS__UNIFORM;
 	if (!placed(runs, palette))
 		return GMS__WIDE;
-	if (runs->n <= 5 && two_states(runs))
-		return GMS__RUNS;
+	if (two_states(runs))
+		return runs->n <= 5 ? GMS__RUNS : GMS__PLANE;
 	if (runs->n <= 16)
 		return GMS__LIST16;
-	if (two_states(runs))
-		return GMS__PLANE;
 	return runs->n <= 32 ? GMS__LIST32 : GMS__BYTES;
 }
 
-static uint64_t runs_word(const struct gms__runs *runs, unsigned base, unsigned other)
+/* Odd runs are of the other state. A region may end within the block. */
+static uint64_t runs_word(const struct gms__runs *runs, uint64_t places)
 {
-	uint64_t word = GMS__RUNS | (uint64_t)base << 4 | (uint64_t)other << 11;
+	const uint16_t *start = runs->start;
+	const bool two = runs->n > 3;
 
-	/* Odd runs are of the other state. A region may end within the block. */
-	word |= (uint64_t)runs->start[1] << 18 |
-		(uint64_t)(runs->start[2] - runs->start[1]) << 27;
-	if (runs->n > 3)
-		word |= (uint64_t)runs->start[3] << 36 |
-			(uint64_t)(runs->start[4] - runs->start[3]) << 45;
-	return word;
+	return gms__block_runs(places, start[1], start[2], two ? start[3] : PAGES,
+			       two ? start[4] : PAGES);
 }
 
 static void fill_list(const struct gms__runs *runs, struct gms__palette *palette, uint16_t *entry,
@@ -185,26 +182,25 @@ uint64_t gms__runs_word(const struct gms__runs *runs, enum gms__kind kind,
 			struct gms__palette *palette, void *leaf)
 {
 	const uint64_t to = (uint64_t)kind | (uint64_t)(uintptr_t)leaf;
-	unsigned base, other;
+	uint64_t places;
 
 	gms__assert(!((uint64_t)(uintptr_t)leaf & ~GMS__BLOCK_PTR));
 	switch (kind) {
 	case GMS__UNIFORM:
-		return gms__block_uniform(runs->state[0]);
+		return gms__block_uniform(palette, runs->state[0]);
 	case GMS__RUNS:
 	case GMS__PLANE:
-		base = (unsigned)gms__palette_place(palette, runs->state[0]);
-		other = (unsigned)gms__palette_place(palette, runs->state[1]);
+		places = gms__block_places((unsigned)gms__palette_place(palette, runs->state[0]),
+					   (unsigned)gms__palette_place(palette, runs->state[1]));
 		if (kind == GMS__RUNS)
-			return runs_word(runs, base, other);
+			return runs_word(runs, places);
 		fill_plane(runs, leaf);
-		return to | (uint64_t)base << 48 | (uint64_t)other << 55;
+		return to | places;
 	case GMS__LIST16:
 	case GMS__LIST32:
 		fill_list(runs, palette, leaf, kind == GMS__LIST16 ? 16 : 32);
 		return to;
-	case GMS__BYTES:
-	case GMS__WIDE:
+	default:
 		break;
 	}
 	for (unsigned i = 0, page = 0; page < PAGES; page++) {

@@ -7,11 +7,6 @@
 #include "base/debug.h"
 #include "map/map.h"
 
-static uint64_t *gib_at(const struct gms__region *r, gms_gfn gfn)
-{
-	return &r->word[(gfn >> GMS_ORDER_1G) - (r->first >> GMS_ORDER_1G)];
-}
-
 static void gib_store(uint64_t *at, uint64_t fresh)
 {
 	gms__store(at, gms__word_next(*at, fresh));
@@ -25,66 +20,105 @@ static void chunk_moves(struct gms__chunk *chunk)
 
 struct gms__chunk *gms__chunk_of(const struct gms__region *r, gms_gfn gfn)
 {
-	const uint64_t word = *gib_at(r, gfn);
+	const uint64_t word = *gms__gib_at(r, gfn);
 
 	return gms__word_is_uniform(word) ? NULL : gms__word_table(word);
 }
 
 /* It says the same as the GiB's uniform word did. */
-static struct gms__chunk *chunk_make(const struct gms__region *r, gms_gfn gfn,
-				     struct gms__tables *tables)
+static void chunk_fill(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
+		       struct gms__chunk *chunk, gms_state state)
 {
-	uint64_t *at = gib_at(r, gfn);
+	const uint64_t word = gms__block_uniform(&map->palette, state);
 	const gms_gfn base = gfn & ~(GMS__GIB_PAGES - 1);
-	const gms_gfn lo = gms__max(base, r->first);
-	const gms_gfn hi = gms__min(base + GMS__GIB_PAGES, r->first + r->npages);
-	const gms_state state = gms__word_state(*at);
-	struct gms__chunk *chunk = gms__stock_pop(&tables->chunks);
+	const gms_gfn lo = gms__clip_lo(r, gfn, GMS__GIB_PAGES);
+	const gms_gfn hi = gms__clip_hi(r, gfn, GMS__GIB_PAGES);
+	struct gms__delta all = { { 0 } };
 
-	gms__assert(chunk);
-	chunk_moves(chunk);
 	chunk->nmixed = 0;
-	gms__store(&chunk->shared_pages, state & GMS_STATE_SHARED ? (uint32_t)(hi - lo) : 0);
+	chunk->nlists = 0;
+	chunk->nsplit = 0;
+	gms__delta_turn(&all, 0, state, (unsigned)(hi - lo));
+	for (unsigned i = 0; i < GMS__COUNTED; i++)
+		gms__store(&chunk->pages[i], (uint32_t)all.pages[i]);
 	for (unsigned b = 0; b < GMS__CHUNK_BLOCKS; b++)
-		gms__store(&chunk->word[b], gms__block_uniform(state));
-	for (unsigned p = 0; p < GMS__CHUNK_BLOCKS / 2; p++) {
-		const gms_gfn pair = base + p * 2 * GMS__BLOCK_PAGES;
-		const gms_gfn from = gms__max(pair, lo);
-		const gms_gfn to = gms__min(pair + 2 * GMS__BLOCK_PAGES, hi);
+		gms__store(&chunk->word[b], word);
+	for (unsigned q = 0; q < GMS__CHUNK_BLOCKS / GMS__GROUP_BLOCKS; q++) {
+		const gms_gfn from = gms__max(base + q * GMS__GROUP_PAGES, lo);
+		const gms_gfn to = gms__min(base + (q + 1) * GMS__GROUP_PAGES, hi);
 
-		gms__store(&chunk->shared[p],
+		gms__store(&chunk->shared[q],
 			   state & GMS_STATE_SHARED && from < to ? (uint16_t)(to - from) : 0);
 	}
+}
+
+struct gms__chunk *gms__chunk_get(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
+				  struct gms__tables *tables)
+{
+	struct gms__chunk *chunk = gms__chunk_of(r, gfn);
+	uint64_t *at;
+
+	if (chunk)
+		return chunk;
+	at = gms__gib_at(r, gfn);
+	chunk = gms__stock_pop(&tables->chunks);
+	gms__assert(chunk);
+	chunk_fill(map, r, gfn, chunk, gms__word_state(*at));
 	gib_store(at, gms__word_to(chunk) | (*at & GMS__WORD_SPLIT));
 	return chunk;
 }
 
-struct gms__chunk *gms__chunk_get(const struct gms__region *r, gms_gfn gfn,
-				  struct gms__tables *tables)
+/* Does it say the same everywhere? Then it becomes one word. */
+static void collapse(struct gms__map *map, const struct gms__idle *gib, struct gms__tables *tables)
 {
-	struct gms__chunk *chunk = gms__chunk_of(r, gfn);
+	const unsigned first = gib->place % GMS__CHUNK_BLOCKS;
+	const unsigned last = gib->place / GMS__CHUNK_BLOCKS % GMS__CHUNK_BLOCKS;
+	struct gms__chunk *chunk = gms__word_table(*gib->at);
+	const uint64_t word = chunk->word[first];
+	gms_state state;
 
-	return chunk ? chunk : chunk_make(r, gfn, tables);
+	if (chunk->nmixed || chunk->nsplit ||
+	    !map->bulk->all_equal(&chunk->word[first], last - first + 1, word, ~UINT64_C(0)))
+		return;
+	state = gms__block_state(&map->palette, word);
+	gib_store(gib->at, gms__word_uniform(state) | (*gib->at & GMS__WORD_SPLIT));
+	chunk_moves(chunk);
+	gms__stock_push(&tables->chunks, chunk);
+	if (!(state & GMS_STATE_SHARED))
+		gms__darken(gib->words, gib->at);
 }
 
-void gms__map_collapse(const struct gms__region *r, gms_gfn gfn, struct gms__tables *tables)
+void gms__map_settle(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
+		     struct gms__tables *tables, bool at_once)
 {
-	uint64_t *at = gib_at(r, gfn);
-	const gms_gfn lo = gms__max(gfn & ~(GMS__GIB_PAGES - 1), r->first);
-	const gms_gfn hi = gms__min((gfn | (GMS__GIB_PAGES - 1)) + 1, r->first + r->npages);
-	struct gms__chunk *chunk = gms__chunk_of(r, gfn);
-	const unsigned first = gms__block_index(lo), last = gms__block_index(hi - 1);
+	struct gms__idle *idle = map->stripe[gms__stripe_of(gfn)].idle, gib, last;
+	const gms_gfn lo = gms__clip_lo(r, gfn, GMS__GIB_PAGES);
+	const gms_gfn hi = gms__clip_hi(r, gfn, GMS__GIB_PAGES);
+	const struct gms__chunk *chunk = gms__chunk_of(r, gfn);
 
-	if (!chunk || chunk->nmixed || gms__block_is_split(chunk->word[first]))
+	if (!chunk || chunk->nmixed || chunk->nsplit ||
+	    chunk->pages[GMS__COUNT_SHARED] % (hi - lo))
 		return;
-	for (unsigned b = last; b > first; b--) {
-		if (chunk->word[b] != chunk->word[first])
+	gib.at = gms__gib_at(r, gfn);
+	gib.words = gms__words_of(r);
+	gib.place = (gms__gib_of(gfn) * GMS__CHUNK_BLOCKS + gms__block_index(hi - 1)) *
+		    GMS__CHUNK_BLOCKS + gms__block_index(lo);
+	if (at_once) {
+		collapse(map, &gib, tables);
+		return;
+	}
+	last = idle[GMS__IDLE - 1];
+	for (unsigned i = 0; i < GMS__IDLE; i++) {
+		if (idle[i].at == gib.at)
 			return;
 	}
-	chunk_moves(chunk);
-	gib_store(at, gms__word_uniform(gms__block_state(chunk->word[first])) |
-		      (*at & GMS__WORD_SPLIT));
-	gms__stock_push(&tables->chunks, chunk);
+	for (unsigned i = GMS__IDLE - 1; i; i--)
+		idle[i] = idle[i - 1];
+	idle[0] = gib;
+	/* It may have been taken into use, or collapsed otherwise. */
+	if (last.at && !gms__word_is_uniform(*last.at) &&
+	    !gms__map_is_owned(map, last.place >> GMS_ORDER_1G << GMS_ORDER_1G))
+		collapse(map, &last, tables);
 }
 
 bool gms__map_is_split(const struct gms__region *r, gms_gfn gfn, unsigned order)
@@ -92,7 +126,7 @@ bool gms__map_is_split(const struct gms__region *r, gms_gfn gfn, unsigned order)
 	const struct gms__chunk *chunk = gms__chunk_of(r, gfn);
 
 	if (order == GMS_ORDER_1G)
-		return gms__word_is_split(*gib_at(r, gfn));
+		return gms__word_is_split(*gms__gib_at(r, gfn));
 	return chunk && gms__block_is_split(chunk->word[gms__block_index(gfn)]);
 }
 
@@ -101,46 +135,45 @@ bool gms__map_has_chunk(const struct gms__region *r, gms_gfn gfn)
 	return gms__chunk_of(r, gfn);
 }
 
-void gms__map_set_split(const struct gms__region *r, gms_gfn gfn, unsigned order, bool split,
-			struct gms__tables *tables)
+void gms__map_set_split(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
+			unsigned order, bool split, struct gms__tables *tables)
 {
 	struct gms__chunk *chunk;
-	uint64_t *at = gib_at(r, gfn);
+	uint64_t *at = gms__gib_at(r, gfn);
 
 	if (order == GMS_ORDER_1G) {
 		gib_store(at, split ? *at | GMS__WORD_SPLIT : *at & ~GMS__WORD_SPLIT);
 		return;
 	}
-	chunk = gms__chunk_get(r, gfn, tables);
+	chunk = gms__chunk_get(map, r, gfn, tables);
 	at = &chunk->word[gms__block_index(gfn)];
-	if (gms__block_has_leaf(*at))
-		chunk_moves(chunk);
-	gms__store(at, split ? *at | GMS__BLOCK_SPLIT : *at & ~GMS__BLOCK_SPLIT);
+	if (gms__block_is_split(*at) == split)
+		return;
+	chunk->nsplit = (uint16_t)(chunk->nsplit + (split ? 1 : -1));
+	gms__store(at, *at ^ GMS__BLOCK_SPLIT);
 }
 
 uint64_t gms__map_shared_in(const struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
 			    unsigned order)
 {
 	const struct gms__chunk *chunk = gms__chunk_of(r, gfn);
-	const gms_gfn base = gfn >> order << order;
-	const gms_gfn lo = gms__max(base, r->first);
-	const gms_gfn hi = gms__min(base + (UINT64_C(1) << order), r->first + r->npages);
+	const uint64_t npages = UINT64_C(1) << order;
+	const gms_gfn lo = gms__clip_lo(r, gfn, npages), hi = gms__clip_hi(r, gfn, npages);
 
 	if (chunk && order == GMS_ORDER_1G)
-		return chunk->shared_pages;
+		return chunk->pages[GMS__COUNT_SHARED];
 	if (chunk)
-		return gms__block_shared(&map->palette, chunk->word[gms__block_index(gfn)],
-					 (unsigned)(lo - base), (unsigned)(hi - base));
-	return gms__word_state(*gib_at(r, gfn)) & GMS_STATE_SHARED ? hi - lo : 0;
+		return gms__block_count(&map->palette, map->bulk,
+					chunk->word[gms__block_index(gfn)],
+					(unsigned)(lo % GMS__BLOCK_PAGES),
+					(unsigned)((hi - 1) % GMS__BLOCK_PAGES) + 1,
+					GMS_STATE_SHARED);
+	return gms__word_state(*gms__gib_at(r, gfn)) & GMS_STATE_SHARED ? hi - lo : 0;
 }
 
 bool gms__map_any_split_2m(const struct gms__region *r, gms_gfn gfn)
 {
 	const struct gms__chunk *chunk = gms__chunk_of(r, gfn);
 
-	for (unsigned b = 0; chunk && b < GMS__CHUNK_BLOCKS; b++) {
-		if (gms__block_is_split(chunk->word[b]))
-			return true;
-	}
-	return false;
+	return chunk && chunk->nsplit;
 }

@@ -98,12 +98,24 @@ static const struct layout layouts[] = {
 	MEMBER(gms_run, state, 16),
 	MEMBER(gms_run, region, 20),
 
-	STRUCT(gms_iter, 32),
+	STRUCT(gms_cursor, 64),
+	MEMBER(gms_cursor, check, 0),
+	MEMBER(gms_cursor, gib_at, 8),
+	MEMBER(gms_cursor, gib, 16),
+	MEMBER(gms_cursor, generation, 24),
+	MEMBER(gms_cursor, plane, 32),
+	MEMBER(gms_cursor, first, 40),
+	MEMBER(gms_cursor, npages, 48),
+	MEMBER(gms_cursor, region, 56),
+	MEMBER(gms_cursor, state, 60),
+
+	STRUCT(gms_iter, 96),
 	MEMBER(gms_iter, space, 0),
 	MEMBER(gms_iter, next, 8),
 	MEMBER(gms_iter, end, 16),
 	MEMBER(gms_iter, mask, 24),
-	MEMBER(gms_iter, reserved, 28),
+	MEMBER(gms_iter, value, 28),
+	MEMBER(gms_iter, cursor, 32),
 
 	/* convert.h */
 	STRUCT(gms_change, 24),
@@ -177,7 +189,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_acct_event, count, 0),
 	MEMBER(gms_acct_event, ns, 8),
 
-	STRUCT(gms_acct, 784),
+	STRUCT(gms_acct, 792),
 	MEMBER(gms_acct, size, 0),
 	MEMBER(gms_acct, regions, 8),
 	MEMBER(gms_acct, pages, 16),
@@ -192,7 +204,8 @@ static const struct layout layouts[] = {
 	MEMBER(gms_acct, pinned_pages, 88),
 	MEMBER(gms_acct, metadata_bytes, 96),
 	MEMBER(gms_acct, metadata_bytes_max, 104),
-	MEMBER(gms_acct, event, 112),
+	MEMBER(gms_acct, metadata_used_bytes, 112),
+	MEMBER(gms_acct, event, 120),
 
 	/* linux/backing.h */
 	STRUCT(gms_backing_opts, 32),

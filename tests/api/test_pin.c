@@ -401,6 +401,124 @@ START_TEST(many_pins_are_counted_and_listed)
 }
 END_TEST
 
+/* --- across GiB ---------------------------------------------------------- */
+
+static struct fx_mem large_mem;
+static struct gms_space *large;
+
+/* 40 GiB of shared 1G folios. */
+static void setup_large(void)
+{
+	fx_mem_init(&large_mem);
+	large = fx_plain_space(&large_mem);
+	fx_region(large, FX_RANGE(0, 40 * FX_1G), 18, S | D | P, NULL);
+}
+
+static void teardown_large(void)
+{
+	fx_check(large);
+	fx_space_done(large, &large_mem);
+}
+
+static gms_pin_id pin_large(gms_gfn first, uint64_t npages)
+{
+	gms_pin_id id = 0;
+
+	ck_assert_int_eq(gms_pin(large, FX_RANGE(first, npages), 0, first, &id, NULL), 0);
+	return id;
+}
+
+static void refuse_large(gms_gfn first, uint64_t npages, gms_gfn lowest)
+{
+	struct gms_convert_result result;
+
+	GMS_INIT(&result);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(first, npages), &result), -EAGAIN);
+	ck_assert_uint_eq(result.error_gfn, lowest);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_PINNED);
+}
+
+START_TEST(a_pin_across_a_border_blocks_both_sides)	/* _i: GiB after it that it reaches */
+{
+	const gms_gfn border = 3 * FX_1G, end = border + (uint64_t)_i * FX_1G + 3;
+	const gms_pin_id id = pin_large(border - 2, end - border + 2);
+
+	refuse_large(border - 2, 1, border - 2);
+	refuse_large(border - FX_2M, FX_2M, border - 2);
+	refuse_large(border, FX_2M, border);
+	refuse_large(end - 1, FX_1G, end - 1);
+	refuse_large(2 * FX_1G, FX_1G, border - 2);
+	refuse_large(0, 40 * FX_1G, border - 2);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(border - 12, 10), NULL), 0);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(end, 10), NULL), 0);
+	ck_assert_int_eq(gms_share(large, FX_RANGE(0, 40 * FX_1G), NULL), 0);
+	/* Whole in state, but held: they stay cut until the pin goes. */
+	ck_assert_uint_eq(fx_order_at(large, border - 1), 0);
+	ck_assert_uint_eq(fx_order_at(large, end - 1), 0);
+	ck_assert_int_eq(gms_unpin(large, id), 0);
+	ck_assert_uint_eq(fx_order_at(large, border - 1), 18);
+	ck_assert_uint_eq(fx_order_at(large, end - 1), 18);
+	ck_assert_int_eq(gms_unpin(large, id), -ENOENT);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(0, 40 * FX_1G), NULL), 0);
+}
+END_TEST
+
+/* A GiB 32 further on has the same stripe, and its pins are not in the way here. */
+START_TEST(a_pin_elsewhere_is_in_nobodys_way)
+{
+	const gms_pin_id near = pin_large(FX_1G + 5, 1), far = pin_large(33 * FX_1G + 5, 1);
+	const gms_pin_id across = pin_large(34 * FX_1G - 1, 2);
+
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(0, FX_1G), NULL), 0);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(2 * FX_1G, 31 * FX_1G), NULL), 0);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(FX_1G + FX_2M, FX_2M), NULL), 0);
+	refuse_large(33 * FX_1G, FX_1G, 33 * FX_1G + 5);
+	ck_assert_int_eq(gms_unpin(large, far), 0);
+	refuse_large(33 * FX_1G, FX_1G, 34 * FX_1G - 1);
+	refuse_large(FX_1G, FX_1G, FX_1G + 5);
+	ck_assert_int_eq(gms_unpin(large, across), 0);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(33 * FX_1G, 7 * FX_1G), NULL), 0);
+	ck_assert_int_eq(gms_unpin(large, near), 0);
+	ck_assert_int_eq(gms_unshare(large, FX_RANGE(FX_1G, FX_1G), NULL), 0);
+}
+END_TEST
+
+START_TEST(pins_of_many_gib_are_listed_in_order)
+{
+	/* By first, then by age, with pins within a GiB and across several in turn. */
+	const struct gms_range range[] = {
+		{ 0, 38 * FX_1G }, { 7, 1 }, { 7, FX_1G }, { 7, 2 }, { FX_1G - 1, 1 },
+		{ FX_1G - 1, 2 }, { FX_1G, 1 }, { 5 * FX_1G, 33 * FX_1G }, { 5 * FX_1G, 1 },
+		{ 32 * FX_1G + 7, 1 }, { 33 * FX_1G, FX_1G }, { 33 * FX_1G, FX_1G + 1 },
+		{ 37 * FX_1G, 2 }, { 37 * FX_1G + 1, 1 },
+	};
+	/* Made in another order, but twins (the same first) in this one. */
+	const size_t order[] = { 9, 7, 8, 4, 13, 0, 5, 1, 10, 2, 11, 3, 12, 6 };
+	enum { N = sizeof(range) / sizeof(range[0]) };
+	struct gms_pin_info list[N];
+	gms_pin_id id[N];
+	size_t found;
+
+	for (size_t i = 0; i < N; i++)
+		id[order[i]] = pin_large(range[order[i]].first, range[order[i]].npages);
+	ck_assert_int_eq(gms_pins_in(large, FX_ALL, list, N, &found), 0);
+	ck_assert_uint_eq(found, N);
+	for (size_t i = 0; i < N; i++) {
+		ck_assert_uint_eq(list[i].id, id[i]);
+		ck_assert_uint_eq(list[i].range.first, range[i].first);
+		ck_assert_uint_eq(list[i].range.npages, range[i].npages);
+	}
+	ck_assert_int_eq(gms_pins_in(large, FX_RANGE(FX_1G, 1), list, N, &found), 0);
+	ck_assert_uint_eq(found, 4);
+	ck_assert_uint_eq(list[0].id, id[0]);
+	ck_assert_uint_eq(list[1].id, id[2]);
+	ck_assert_uint_eq(list[2].id, id[5]);
+	ck_assert_uint_eq(list[3].id, id[6]);
+	for (size_t i = 0; i < N; i++)
+		ck_assert_int_eq(gms_unpin(large, id[(i * 3) % N]), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("pin");
@@ -427,5 +545,11 @@ int main(void)
 	tcase_add_test(tc, pins_in_lists_by_first_then_age);
 	tcase_add_test(tc, pins_in_refuses_bad_input);
 	tcase_add_test(tc, many_pins_are_counted_and_listed);
+
+	tc = fx_case(s, "across");
+	tcase_add_checked_fixture(tc, setup_large, teardown_large);
+	tcase_add_loop_test(tc, a_pin_across_a_border_blocks_both_sides, 0, 3);
+	tcase_add_test(tc, a_pin_elsewhere_is_in_nobodys_way);
+	tcase_add_test(tc, pins_of_many_gib_are_listed_in_order);
 	return fx_run(s);
 }

@@ -140,6 +140,162 @@ START_TEST(iter_of_nothing_but_holes_is_empty)
 }
 END_TEST
 
+/* The runs that a walk over matches gives, to its end. */
+static void matches_are(struct gms_range range, gms_state mask, gms_state value,
+			const struct gms_run *want, size_t n)
+{
+	struct gms_iter it;
+	struct gms_run run;
+
+	ck_assert_int_eq(gms_iter_init_match(&it, space, range, mask, value), 0);
+	for (size_t i = 0; i < n; i++) {
+		ck_assert(gms_iter_next(&it, &run));
+		ck_assert_uint_eq(run.first, want[i].first);
+		ck_assert_uint_eq(run.npages, want[i].npages);
+		ck_assert_uint_eq(run.state, value);
+		ck_assert_uint_eq(run.region, want[i].first < 1536 ? a :
+				  want[i].first < C_FIRST ? b : c);
+	}
+	memset(&run, 0x44, sizeof(run));
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_uint_eq(run.first, UINT64_C(0x4444444444444444));
+}
+
+#define MATCHES_ARE(range, mask, value, ...) do { \
+	static const struct gms_run want_[] = { __VA_ARGS__ }; \
+	matches_are((range), (mask), (value), want_, sizeof(want_) / sizeof(want_[0])); \
+} while (0)
+
+START_TEST(iter_match_gives_matching_runs_of_all_regions)
+{
+	MATCHES_ARE(FX_ALL, S, S, { .first = 600, .npages = 100 }, { .first = 1596, .npages = 4 },
+		    { .first = C_FIRST + 1024, .npages = 512 });
+	MATCHES_ARE(FX_ALL, S, 0, { .first = 512, .npages = 88 }, { .first = 700, .npages = 836 },
+		    { .first = 1536, .npages = 60 }, { .first = C_FIRST, .npages = 1024 },
+		    { .first = C_FIRST + 1536, .npages = FX_1G - 1536 });
+	MATCHES_ARE(FX_ALL, S | D, S | D, { .first = 600, .npages = 100 },
+		    { .first = 1596, .npages = 4 }, { .first = C_FIRST + 1024, .npages = 512 });
+	matches_are(FX_ALL, S | D, S, NULL, 0);
+	matches_are(FX_ALL, GMS_STATE_DIRTY, GMS_STATE_DIRTY, NULL, 0);
+}
+END_TEST
+
+/* A run does not cross from a region into the next, also where both match. */
+START_TEST(iter_match_under_no_mask_gives_the_regions)
+{
+	MATCHES_ARE(FX_ALL, 0, 0, { .first = 512, .npages = 1024 }, { .first = 1536, .npages = 64 },
+		    { .first = C_FIRST, .npages = FX_1G });
+	MATCHES_ARE(FX_ALL, GMS_STATE_DIRTY, 0, { .first = 512, .npages = 1024 },
+		    { .first = 1536, .npages = 64 }, { .first = C_FIRST, .npages = FX_1G });
+}
+END_TEST
+
+START_TEST(iter_match_clips_to_the_range)
+{
+	MATCHES_ARE(FX_RANGE(650, 1598 - 650), S, S, { .first = 650, .npages = 50 },
+		    { .first = 1596, .npages = 2 });
+	MATCHES_ARE(FX_RANGE(650, 1), S, S, { .first = 650, .npages = 1 });
+	MATCHES_ARE(FX_RANGE(0, 513), S, 0, { .first = 512, .npages = 1 });
+	MATCHES_ARE(FX_RANGE(C_FIRST + 1535, FX_1G), S, S,
+		    { .first = C_FIRST + 1535, .npages = 1 });
+	matches_are(FX_RANGE(700, 896), S, S, NULL, 0);
+	matches_are(FX_RANGE(0, 512), S, 0, NULL, 0);
+	matches_are(FX_RANGE(1600, C_FIRST - 1600), S, S, NULL, 0);
+	matches_are(FX_RANGE(C_FIRST + FX_1G, 8), 0, 0, NULL, 0);
+}
+END_TEST
+
+START_TEST(iter_match_agrees_with_a_walk_over_all)	/* _i: which mask and value */
+{
+	static const struct { gms_state mask, value; } pairs[] = {
+		{ S, S }, { S, 0 }, { D, D }, { S | D, D }, { GMS_STATE_DIRTY, GMS_STATE_DIRTY },
+		{ S | GMS_STATE_DIRTY, S }, { GMS_STATE_ALL, D | GMS_STATE_DIRTY }, { 0, 0 },
+	};
+	const gms_state mask = pairs[_i].mask, value = pairs[_i].value;
+	struct gms_iter all, matching;
+	struct gms_run run, match;
+	uint64_t npages = 0, counted;
+
+	for (gms_gfn gfn = 1024; gfn < 1536; gfn += 2)	/* a bit a page */
+		ck_assert_int_eq(gms_share(space, FX_RANGE(gfn, 1), NULL), 0);
+	for (gms_gfn gfn = C_FIRST + 512; gfn < C_FIRST + 1024; gfn += 7) {	/* four states */
+		const struct gms_change change = {
+			FX_RANGE(gfn, 3), gfn & 1 ? GMS_STATE_DIRTY : S, 0,
+		};
+
+		ck_assert_int_eq(gms_convert(space, &change, 1, NULL, NULL), 0);
+	}
+	ck_assert_int_eq(gms_iter_init(&all, space, FX_ALL, mask), 0);
+	ck_assert_int_eq(gms_iter_init_match(&matching, space, FX_ALL, mask, value), 0);
+	while (gms_iter_next(&all, &run)) {
+		if (run.state != value)
+			continue;
+		ck_assert(gms_iter_next(&matching, &match));
+		ck_assert_mem_eq(&match, &run, sizeof(run));
+		npages += run.npages;
+	}
+	ck_assert(!gms_iter_next(&matching, &match));
+	ck_assert_int_eq(gms_count(space, FX_ALL, mask, value, &counted), 0);
+	ck_assert_uint_eq(npages, counted);
+}
+END_TEST
+
+START_TEST(iter_sees_what_was_converted_between_two_calls)	/* _i: 0 all runs, 1 matches */
+{
+	const bool match = _i;
+	struct gms_iter it;
+	struct gms_run run;
+
+	for (gms_gfn gfn = 1024; gfn < 1536; gfn += 2)
+		ck_assert_int_eq(gms_share(space, FX_RANGE(gfn, 1), NULL), 0);
+	if (match)
+		ck_assert_int_eq(gms_iter_init_match(&it, space, FX_ALL, S, S), 0);
+	else
+		ck_assert_int_eq(gms_iter_init(&it, space, FX_RANGE(600, GMS_GFN_LIMIT - 600), S),
+				 0);
+	ck_assert(gms_iter_next(&it, &run));
+	ck_assert_uint_eq(run.first, 600);
+
+	/* In a block just left, and in one ahead that is a bit a page. */
+	ck_assert_int_eq(gms_share(space, FX_RANGE(710, 4), NULL), 0);
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(1024, 10), NULL), 0);
+	if (!match) {
+		ck_assert(gms_iter_next(&it, &run));
+		ck_assert_uint_eq(run.first, 700);
+		ck_assert_uint_eq(run.npages, 10);
+	}
+	ck_assert(gms_iter_next(&it, &run));
+	ck_assert_uint_eq(run.first, 710);
+	ck_assert_uint_eq(run.npages, 4);
+	if (!match)
+		ck_assert(gms_iter_next(&it, &run));
+	ck_assert(gms_iter_next(&it, &run));
+	ck_assert_uint_eq(run.first, 1034);
+	ck_assert_uint_eq(run.npages, 1);
+
+	/* Within the block where it stands: right ahead, then all of it at once. */
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(1036, 1), NULL), 0);
+	if (!match)
+		ck_assert(gms_iter_next(&it, &run));
+	ck_assert(gms_iter_next(&it, &run));
+	ck_assert_uint_eq(run.first, 1038);
+	ck_assert_uint_eq(run.npages, 1);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(1024, 512), NULL), 0);
+	ck_assert(gms_iter_next(&it, &run));
+	ck_assert_uint_eq(run.first, 1039);
+	ck_assert_uint_eq(run.npages, 1536 - 1039);
+	ck_assert_uint_eq(run.state, S);
+
+	/* And a region that it has not come to goes. */
+	ck_assert_int_eq(gms_region_remove(space, b), 0);
+	if (!match)
+		ck_assert(gms_iter_next(&it, &run));
+	ck_assert(gms_iter_next(&it, &run));
+	ck_assert_uint_eq(run.first, C_FIRST + 1024);
+}
+END_TEST
+
 /* Ranges no call may accept. */
 static const struct gms_range bad_ranges[] = {
 	{ 600, 0 }, { 0, 0 }, { UINT64_MAX, 0 }, { UINT64_MAX, 2 }, { 1, UINT64_MAX },
@@ -156,6 +312,8 @@ START_TEST(reads_refuse_bad_ranges)	/* _i: of bad_ranges */
 	struct gms_run run;
 
 	ck_assert_int_eq(gms_iter_init(&it, space, bad, S), -EINVAL);
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_int_eq(gms_iter_init_match(&it, space, bad, S, S), -EINVAL);
 	ck_assert(!gms_iter_next(&it, &run));
 	ck_assert_int_eq(gms_find(space, bad, S, S, &gfn), -EINVAL);
 	ck_assert_int_eq(gms_count(space, bad, S, S, &npages), -EINVAL);
@@ -182,6 +340,20 @@ START_TEST(reads_refuse_null_and_unknown_bits)
 	ck_assert(!gms_iter_next(NULL, &run));
 	ck_assert_int_eq(gms_iter_init(&it, space, ok, S), 0);
 	ck_assert(!gms_iter_next(&it, NULL));
+	ck_assert_int_eq(gms_iter_init_match(NULL, space, ok, S, S), -EINVAL);
+	ck_assert_int_eq(gms_iter_init_match(&it, NULL, ok, S, S), -EINVAL);
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_int_eq(gms_iter_init_match(&it, space, ok, GMS_STATE_ALL + 1, 0), -EINVAL);
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_int_eq(gms_iter_init_match(&it, space, ok, S, S | D), -EINVAL);
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_int_eq(gms_iter_init_match(&it, space, ok, 0, S), -EINVAL);
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_int_eq(gms_iter_init_match(&it, space, ok, S, GMS_HOLE), -EINVAL);
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_int_eq(gms_iter_init_match(&it, space, ok, S, 0), 0);
+	ck_assert(!gms_iter_next(&it, NULL));
+	ck_assert(gms_iter_next(&it, &run));
 
 	ck_assert_int_eq(gms_find(NULL, ok, S, S, &gfn), -EINVAL);
 	ck_assert_int_eq(gms_find(space, ok, S, S, NULL), -EINVAL);
@@ -351,6 +523,11 @@ int main(void)
 	tcase_add_test(tc, run_at_refuses_bad_input);
 	tcase_add_test(tc, iter_walks_regions_and_skips_holes);
 	tcase_add_test(tc, iter_of_nothing_but_holes_is_empty);
+	tcase_add_test(tc, iter_match_gives_matching_runs_of_all_regions);
+	tcase_add_test(tc, iter_match_under_no_mask_gives_the_regions);
+	tcase_add_test(tc, iter_match_clips_to_the_range);
+	tcase_add_loop_test(tc, iter_match_agrees_with_a_walk_over_all, 0, 8);
+	tcase_add_loop_test(tc, iter_sees_what_was_converted_between_two_calls, 0, 2);
 	tcase_add_loop_test(tc, reads_refuse_bad_ranges, 0,
 			    (int)(sizeof(bad_ranges) / sizeof(bad_ranges[0])));
 	tcase_add_test(tc, reads_refuse_null_and_unknown_bits);

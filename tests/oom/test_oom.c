@@ -90,6 +90,12 @@ static void prepare_dry(struct stage *stage)
 	fx_mem_fail_after(&stage->mem, 0, true);
 	while (!gms_share(stage->space, FX_RANGE(gfn, 1), NULL))
 		gfn += FX_2M;
+	/* Three pages apart are what a block needs a leaf for. */
+	for (unsigned i = 0; i < 3 * 400; i++) {
+		gfn = (64 + i / 3) * FX_2M + i % 3 * 100;
+		if (gms_share(stage->space, FX_RANGE(gfn, 1), NULL))
+			break;
+	}
 	while (!gms_pin(stage->space, FX_RANGE(801, 3), 0, 1, &id, NULL))
 		;
 	fx_mem_heal(&stage->mem);
@@ -143,7 +149,7 @@ static int act_unshare_ragged(struct stage *stage)
 
 static int act_dirty(struct stage *stage)
 {
-	return change(stage, FX_2M * 5 + 17, 2000, GMS_STATE_DIRTY | GMS_STATE_POPULATED, 0);
+	return change(stage, 17, 2000, GMS_STATE_DIRTY | GMS_STATE_POPULATED, 0);
 }
 
 static int act_large_batch(struct stage *stage)

@@ -9,6 +9,7 @@
 
 #define PAGES	512u
 
+static const struct gms__bulk *bulk;
 static struct gms__palette palette;
 static uint64_t leaf[1024 / sizeof(uint64_t)] __attribute__((aligned(64)));
 static gms_state page[PAGES];
@@ -16,6 +17,7 @@ static struct fx_rand rng;
 
 static void setup(void)
 {
+	bulk = gms__bulk_choose();
 	ck_assert_int_eq(gms__palette_init(&palette), 0);
 	memset(leaf, 0xa5, sizeof(leaf));
 	fx_rand_init(&rng, fx_seed(), 4);
@@ -51,8 +53,8 @@ static void compare(uint64_t word, unsigned lo, unsigned hi)
 		shared += page[i] & GMS_STATE_SHARED;
 		part += i >= from && i < to ? page[i] & GMS_STATE_SHARED : 0;
 	}
-	ck_assert_uint_eq(gms__block_shared(&palette, word, lo, hi), shared);
-	ck_assert_uint_eq(gms__block_shared(&palette, word, from, to), part);
+	ck_assert_uint_eq(gms__block_count(&palette, bulk, word, lo, hi, GMS_STATE_SHARED), shared);
+	ck_assert_uint_eq(gms__block_count(&palette, bulk, word, from, to, GMS_STATE_SHARED), part);
 	for (unsigned m = 0; m < 4; m++) {
 		unsigned first, end;
 		const unsigned i = lo + (unsigned)fx_rand_below(&rng, hi - lo);
@@ -82,8 +84,11 @@ static enum gms__kind store_and_compare(unsigned lo, unsigned hi)
 
 	runs_of_pages(&runs, lo, hi);
 	kind = gms__runs_kind(&runs, &palette);
-	word = gms__runs_word(&runs, kind, &palette, kind >= GMS__LIST16 ? leaf : NULL);
-	ck_assert_int_eq(gms__block_kind(word), kind);
+	word = gms__runs_word(&runs, kind, &palette, gms__block_has_leaf(kind) ? leaf : NULL);
+	/* Where all places are taken a uniform word says its state itself. */
+	if (kind != GMS__UNIFORM || gms__block_kind(word) != GMS__PLAIN)
+		ck_assert_int_eq(gms__block_kind(word), kind);
+	kind = gms__block_kind(word);
 	compare(word, lo, hi);
 	return kind;
 }
@@ -91,7 +96,7 @@ static enum gms__kind store_and_compare(unsigned lo, unsigned hi)
 START_TEST(random_runs_come_back_from_every_kind)
 {
 	static const unsigned states[] = { 2, 3, 16, 300 };
-	unsigned seen[GMS__WIDE + 1] = { 0 };
+	unsigned seen[GMS__KINDS] = { 0 };
 
 	for (unsigned round = 0; round < 1200 / fx_slowdown(); round++) {
 		const unsigned n = states[round * 4 * fx_slowdown() / 1200 % 4];
@@ -111,7 +116,7 @@ START_TEST(random_runs_come_back_from_every_kind)
 		}
 		seen[store_and_compare(lo, hi)]++;
 	}
-	for (unsigned kind = 0; kind <= GMS__WIDE; kind++)
+	for (unsigned kind = 0; kind < GMS__KINDS; kind++)
 		ck_assert_msg(seen[kind], "kind %u was never used", kind);
 }
 END_TEST
@@ -141,10 +146,10 @@ START_TEST(borders_of_each_kind)	/* _i: runs */
 			ck_assert_int_eq(kind, GMS__UNIFORM);
 		else if (_i == 2 || (two && _i <= 5))
 			ck_assert_int_eq(kind, GMS__RUNS);
-		else if (_i <= 16)
-			ck_assert_int_eq(kind, GMS__LIST16);
+		else if (two)
+			ck_assert_int_eq(kind, GMS__PLANE);
 		else
-			ck_assert_int_eq(kind, two ? GMS__PLANE :
+			ck_assert_int_eq(kind, _i <= 16 ? GMS__LIST16 :
 					 _i <= 32 ? GMS__LIST32 : GMS__BYTES);
 	}
 }
@@ -152,6 +157,7 @@ END_TEST
 
 START_TEST(random_edits_of_runs_equal_an_array)
 {
+	struct gms__delta delta;
 	struct gms__runs runs;
 
 	memset(page, 0, sizeof(page));
@@ -162,10 +168,17 @@ START_TEST(random_edits_of_runs_equal_an_array)
 		const gms_state set = (gms_state)fx_rand_below(&rng, 8);
 		const gms_state clear = (gms_state)fx_rand_below(&rng, 8) & ~set;
 		struct gms__runs wanted;
+		int turned = 0;
 
-		for (unsigned i = first; i < end; i++)
-			page[i] = (page[i] & ~clear) | set;
-		gms__runs_edit(&runs, first, end, set, clear);
+		memset(&delta, 0, sizeof(delta));
+		for (unsigned i = first; i < end; i++) {
+			const gms_state new = (page[i] & ~clear) | set;
+
+			turned += (int)(new & GMS_STATE_SHARED) - (int)(page[i] & GMS_STATE_SHARED);
+			page[i] = new;
+		}
+		gms__runs_edit(&runs, first, end, set, clear, &delta);
+		ck_assert_int_eq(delta.pages[GMS__COUNT_SHARED], turned);
 		runs_of_pages(&wanted, 0, PAGES);
 		ck_assert_uint_eq(runs.n, wanted.n);
 		ck_assert_mem_eq(runs.start, wanted.start, (runs.n + 1) * sizeof(runs.start[0]));
@@ -179,7 +192,10 @@ START_TEST(garbage_stays_within_the_block)
 	/* What a reader may see of a leaf that is somebody else's by now. */
 	for (unsigned round = 0; round < 3000 / fx_slowdown(); round++) {
 		const unsigned i = (unsigned)fx_rand_below(&rng, PAGES);
-		const uint64_t kind = GMS__LIST16 + fx_rand_below(&rng, GMS__WIDE - GMS__LIST16 + 1);
+		static const uint64_t kinds[] = {
+			GMS__PLANE, GMS__LIST16, GMS__LIST32, GMS__BYTES, GMS__WIDE
+		};
+		const uint64_t kind = kinds[fx_rand_below(&rng, 5)];
 		const uint64_t places = fx_rand_u64(&rng) & ~GMS__BLOCK_PTR & ~UINT64_C(15);
 		const uint64_t word = kind | places | (uint64_t)(uintptr_t)leaf;
 		unsigned first, end;
@@ -189,7 +205,7 @@ START_TEST(garbage_stays_within_the_block)
 		ck_assert_uint_eq(gms__block_get(&palette, word, i) & ~GMS_STATE_ALL, 0);
 		gms__block_piece(&palette, word, i, GMS_STATE_ALL, &first, &end);
 		ck_assert(first <= PAGES && end <= PAGES);
-		ck_assert_uint_le(gms__block_shared(&palette, word, 0, PAGES), PAGES);
+		ck_assert_uint_le(gms__block_count(&palette, bulk, word, 0, PAGES, GMS_STATE_SHARED), PAGES);
 	}
 }
 END_TEST

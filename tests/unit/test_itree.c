@@ -40,6 +40,21 @@ static void see(struct gms__inode *n, void *ctx)
 	seen->n++;
 }
 
+/* From one to the next, as a visit goes. */
+static size_t count_by_steps(struct gms__inode *root, uint64_t first, uint64_t end)
+{
+	struct gms__inode *n = gms__itree_first(root, first, end);
+	const struct gms__inode *last = NULL;
+	size_t count = 0;
+
+	for (; n; last = n, n = gms__itree_after(root, n, first, end)) {
+		if (n->first >= end || n->end <= first || (last && !gms__itree_before(last, n)))
+			ck_abort_msg("a step to where it should not go");
+		count++;
+	}
+	return count;
+}
+
 static size_t slow_count(uint64_t first, uint64_t end)
 {
 	size_t n = 0;
@@ -75,6 +90,7 @@ START_TEST(random_edits_find_what_a_scan_finds)
 		ck_assert_ptr_eq(gms__itree_first(root, first, end), slow_first(first, end));
 		gms__itree_visit(root, first, end, see, &seen);
 		ck_assert_uint_eq(seen.n, slow_count(first, end));
+		ck_assert_uint_eq(seen.n, count_by_steps(root, first, end));
 		if (step % 100 == 0) {
 			ck_assert(gms__itree_sound(root, &n));
 			ck_assert_uint_eq(n, slow_count(0, UINT64_MAX));

@@ -5,7 +5,8 @@
  */
 #include "fixture.h"
 
-#include "map/map.h"
+#include "map/get.h"
+#include "map/walk.h"
 
 #define FIRST	(FX_1G - 3 * FX_2M / 2)		/* begins in mid-block, in mid-GiB */
 #define PAGES	(FX_1G + 3 * FX_2M)		/* and meets three GiB */
@@ -66,9 +67,10 @@ static void edit(gms_gfn first, gms_gfn end, gms_state set, gms_state clear)
 	gms__map_needs(map, &row, first, end, set, clear, &needs);
 	ck_assert_uint_le(needs.chunks, 2);
 	for (gms_gfn pos = first; pos < end;) {
+		struct gms_cursor cursor = { 0 };
 		struct gms_run run;
 
-		ck_assert(gms__map_next_run(map, &pos, end, GMS_STATE_ALL, &run));
+		ck_assert(gms__map_next_run(map, &cursor, &pos, end, GMS_STATE_ALL, &run));
 		gms__map_needs_state(map, (run.state & ~clear) | set, &needs);
 	}
 	ck_assert_int_eq(gms__map_provide(map, &needs, &tables, true), 0);
@@ -84,9 +86,10 @@ static void edit(gms_gfn first, gms_gfn end, gms_state set, gms_state clear)
 static void compare(void)
 {
 	uint64_t shared = 0, pos = FIRST, at = 0;
+	struct gms_cursor cursor = { 0 };
 	struct gms_run run;
 
-	while (gms__map_next_run(map, &pos, UINT64_MAX, GMS_STATE_ALL, &run)) {
+	while (gms__map_next_run(map, &cursor, &pos, UINT64_MAX, GMS_STATE_ALL, &run)) {
 		ck_assert_uint_eq(run.first, FIRST + at);
 		ck_assert(!at || oracle[at - 1] != run.state);		/* I1 */
 		for (uint64_t i = 0; i < run.npages; i++, at++) {
@@ -95,7 +98,7 @@ static void compare(void)
 		}
 	}
 	ck_assert_uint_eq(at, PAGES);
-	ck_assert_uint_eq(gms__map_count_shared(map, FIRST, FIRST + PAGES), shared);
+	ck_assert_uint_eq(gms__map_count(map, FIRST, FIRST + PAGES, GMS_STATE_SHARED), shared);
 }
 
 /* With 4, 128 and 4096 states: the last fill the palette. */
@@ -149,6 +152,17 @@ START_TEST(one_run_in_a_block_needs_no_leaf)
 	region(FIRST, PAGES, 0);
 	edit(FX_1G + 7, FX_1G + 8, GMS_STATE_SHARED, 0);
 	edit(FX_1G + 100, FX_1G + 116, GMS_STATE_SHARED, 0);
+	ck_assert_uint_eq(leaves_used(), 0);
+	compare();
+}
+END_TEST
+
+START_TEST(three_runs_from_edge_to_edge_need_no_leaf)	/* two are left between them */
+{
+	region(FIRST, PAGES, 0);
+	edit(FX_1G, FX_1G + 10, GMS_STATE_SHARED, 0);
+	edit(FX_1G + 500, FX_1G + FX_2M, GMS_STATE_SHARED, 0);
+	edit(FX_1G + 200, FX_1G + 210, GMS_STATE_SHARED, 0);
 	ck_assert_uint_eq(leaves_used(), 0);
 	compare();
 }
@@ -232,7 +246,7 @@ START_TEST(every_word_store_raises_the_tag)
 	uint64_t *at, before;
 
 	region(FX_1G, FX_1G, 0);
-	at = &row.word[0];
+	at = gms__gib_at(&row, FX_1G);
 	before = *at;
 	edit(FX_1G, 2 * FX_1G, GMS_STATE_SHARED, 0);
 	edit(FX_1G, 2 * FX_1G, 0, GMS_STATE_SHARED);
@@ -294,6 +308,7 @@ int main(void)
 	tcase_add_loop_test(t, random_edits_equal_an_array, 0, 3);
 	tcase_add_test(t, a_leaf_goes_when_its_block_is_uniform_again);
 	tcase_add_test(t, one_run_in_a_block_needs_no_leaf);
+	tcase_add_test(t, three_runs_from_edge_to_edge_need_no_leaf);
 	tcase_add_test(t, a_change_of_a_leaf_raises_the_generation);
 	tcase_add_test(t, a_chunk_goes_when_its_gib_is_uniform_again);
 	tcase_add_test(t, needs_are_no_more_than_the_edges);

@@ -27,7 +27,7 @@ static void teardown(void)
 
 START_TEST(take_grows_by_slabs_and_put_gives_back)
 {
-	struct gms__stock stock = { NULL, 0 };
+	struct gms__stock stock = { 0 };
 
 	ck_assert_int_eq(gms__pool_take(&pool, &stock, 6, true), 0);
 	ck_assert_uint_eq(stock.n, 6);
@@ -45,7 +45,7 @@ END_TEST
 
 START_TEST(objects_are_disjoint_and_aligned)
 {
-	struct gms__stock stock = { NULL, 0 };
+	struct gms__stock stock = { 0 };
 	char *object[2 * PER_SLAB];
 
 	ck_assert_int_eq(gms__pool_take(&pool, &stock, 2 * PER_SLAB, true), 0);
@@ -65,7 +65,7 @@ END_TEST
 
 START_TEST(take_without_memory_takes_nothing)
 {
-	struct gms__stock stock = { NULL, 0 };
+	struct gms__stock stock = { 0 };
 
 	ck_assert_int_eq(gms__pool_take(&pool, &stock, 1, false), -ENOMEM);
 	fx_mem_fail_after(&fx, 1, false);
@@ -77,7 +77,7 @@ END_TEST
 
 START_TEST(take_adds_to_what_is_in_hand)
 {
-	struct gms__stock stock = { NULL, 0 };
+	struct gms__stock stock = { 0 };
 
 	ck_assert_int_eq(gms__pool_take(&pool, &stock, 1, true), 0);
 	ck_assert_int_eq(gms__pool_take(&pool, &stock, 3, true), 0);

@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * fast.c - the conversion that guests make a million times: one change of pages
+ * of one 2 MiB block.
+ *
+ * It comes to the same as plan and commit, in the same order (C1, C5), without
+ * the lists: what the pages are is in one word and its leaf, and the one edit
+ * needs a leaf at most, which is had before. What is not that simple is left to
+ * the plan, before anything changed: a region with a backend, several regions,
+ * a GiB that has no chunk yet, any refusal.
+ *
+ * Locking: takes the stripe of the block's GiB.
+ */
+#include <string.h>
+
+#include "engine/plan.h"
+#include "map/edit.h"
+
+/* The change, and what it comes to. */
+struct fast {
+	struct gms_space *space;
+	const struct gms__region *row;
+	gms_gfn	  first, end;
+	gms_state set, clear;
+	uint64_t  changed;
+	uint64_t  turned[2];	/* by direction */
+};
+
+/* May these pages turn? false: that is for the plan to say. */
+static bool admit(struct fast *f, gms_state old, gms_state new, uint64_t npages)
+{
+	uint32_t reason;
+
+	if ((((old | new) & GMS__RULED) && gms__rule_check(old, new, &reason)) ||
+	    (gms__rule_blocked_by_pins(old, new) &&
+	     !gms__claims_none(&f->space->claims, f->first, f->end)))
+		return false;
+	f->changed += npages;
+	if ((old ^ new) & GMS_STATE_SHARED)
+		f->turned[!!(new & GMS_STATE_SHARED)] += npages;
+	return true;
+}
+
+/* Cut the folios that will be mixed. */
+static unsigned cut(struct fast *f, uint64_t word)
+{
+	struct gms_space *space = f->space;
+	const unsigned base = gms__region_order(f->row);
+	const gms_gfn gfn = f->first;
+	uint64_t shared;
+	unsigned n = 0;
+
+	if (base == GMS_ORDER_4K || space->split != GMS_SPLIT_LEVELS ||
+	    gms__block_is_split(word))
+		return 0;
+	shared = gms__map_shared_in(&space->map, f->row, gfn, GMS_ORDER_2M) +
+		 f->turned[GMS__TO_SHARED] - f->turned[GMS__TO_PRIVATE];
+	if (base == GMS_ORDER_1G && !gms__map_is_split(f->row, gfn, GMS_ORDER_1G)) {
+		const uint64_t all = gms__map_shared_in(&space->map, f->row, gfn, GMS_ORDER_1G) +
+				     f->turned[GMS__TO_SHARED] - f->turned[GMS__TO_PRIVATE];
+
+		if (all && all != GMS__GIB_PAGES) {
+			gms__shape_cut(space, gfn, GMS_ORDER_1G, true, NULL);
+			gms__shard_count(gms__space_shard(space, gfn), GMS_ACCT_SPLITS_1G, 1);
+			n++;
+		}
+	}
+	if (shared && shared != GMS__BLOCK_PAGES) {
+		gms__shape_cut(space, gfn, GMS_ORDER_2M, true, NULL);
+		gms__shard_count(gms__space_shard(space, gfn), GMS_ACCT_SPLITS_2M, 1);
+		n++;
+	}
+	return n;
+}
+
+static void count(struct fast *f)
+{
+	struct gms__ledger *ledger = &f->space->ledger;
+	struct gms__ledger_shard *shard = gms__space_shard(f->space, f->first);
+	const uint64_t unchanged = f->end - f->first - f->changed;
+
+	gms__shard_count(shard, GMS_ACCT_CONVERTS, 1);
+	if (unchanged)
+		gms__shard_count(shard, GMS_ACCT_PAGES_UNCHANGED, unchanged);
+	if (!f->changed)
+		return;
+	gms__shard_count(shard, GMS_ACCT_COMMITS, 1);
+	gms__shard_count(shard, GMS_ACCT_PAGES_CHANGED, f->changed);
+	if (f->turned[GMS__TO_SHARED])
+		gms__shard_count(shard, GMS_ACCT_PAGES_TO_SHARED, f->turned[GMS__TO_SHARED]);
+	if (f->turned[GMS__TO_PRIVATE])
+		gms__shard_count(shard, GMS_ACCT_PAGES_TO_PRIVATE, f->turned[GMS__TO_PRIVATE]);
+	gms__ledger_shared(ledger, f->turned[GMS__TO_SHARED], f->turned[GMS__TO_PRIVATE]);
+}
+
+static void change(struct fast *f, struct gms__edit *e, struct gms__tables *tables,
+		   struct gms__fast_result *result)
+{
+	struct gms__map *map = &f->space->map;
+	uint64_t *seq = &map->stripe[gms__stripe_of(f->first)].seq;
+	const bool folios = gms__region_order(f->row) &&
+			    (f->turned[GMS__TO_SHARED] || f->turned[GMS__TO_PRIVATE]);
+
+	gms__store(seq, *seq + 1);	/* as gms__map_change_begin() */
+	if (folios)
+		result->splits = cut(f, *e->at);
+	if (f->set & GMS_STATE_SHARED)
+		gms__light(gms__words_of(f->row), gms__gib_at(f->row, f->first));
+	gms__edit_do(e, tables);
+	if (folios)
+		result->merges = gms__shape_merge(f->space, f->first, f->end, tables);
+	gms__map_after(map, f->row, f->first, e->chunk, tables);
+	gms__store(seq, *seq + 1);
+}
+
+static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,
+		    struct gms__fast_result *result)
+{
+	struct gms__map *map = &f->space->map;
+	struct gms__edit e;
+	uint64_t gib;
+	int class;
+
+	f->row = gms__region_around(gms__word_table(map->table), f->first);
+	if (gms__map_is_owned(map, f->first) || f->first < f->row->first ||
+	    f->end > gms__region_end(f->row) || f->row->backend)
+		return false;
+	gib = *gms__gib_at(f->row, f->first);
+	if (gms__word_is_uniform(gib)) {
+		if (gms__changed(gms__word_state(gib), f->set, f->clear) != gms__word_state(gib))
+			return false;
+	} else {
+		gms__edit_begin(&e, map, f->row, gms__word_table(gib), f->first, f->end, f->set,
+				f->clear);
+		gms__edit_look(&e);
+		if (e.how == GMS__APART)
+			return false;
+		for (unsigned i = 0; i < e.nturned; i++) {
+			if (!admit(f, e.turned[i].from, e.turned[i].to, e.turned[i].npages))
+				return false;
+		}
+		class = gms__edit_class(&e);
+		if (class >= 0 && gms__pool_take(&map->leaves[class], &tables->leaves[class], 1,
+						 may_alloc))
+			return false;
+		if (e.how != GMS__NOTHING)
+			change(f, &e, tables, result);
+	}
+	count(f);
+	return true;
+}
+
+bool gms__fast_convert(struct gms_space *space, const struct gms_change *c, bool may_alloc,
+		       struct gms__fast_result *result)
+{
+	const unsigned s = gms__stripe_of(c->range.first);
+	struct gms__tables tables;
+	struct fast f;
+	bool done;
+
+	f.first = c->range.first;
+	f.end = f.first + c->range.npages;
+	if (f.first / GMS__BLOCK_PAGES != (f.end - 1) / GMS__BLOCK_PAGES)
+		return false;
+	f.space = space;
+	f.set = c->set;
+	f.clear = c->clear;
+	f.changed = 0;
+	f.turned[0] = 0;
+	f.turned[1] = 0;
+	memset(&tables, 0, sizeof(tables));
+	result->splits = 0;
+	result->merges = 0;
+	gms__profile_complete(space->profile, &f.set, &f.clear);
+	gms__lock(&space->map.stripe[s].lock);
+	done = convert(&f, may_alloc, &tables, result);
+	gms__unlock(&space->map.stripe[s].lock);
+	if (gms__tables_any(&tables))
+		gms__tables_put(&space->map, &tables);
+	result->changed_pages = f.changed;
+	result->unchanged_pages = f.end - f.first - f.changed;
+	return done;
+}
