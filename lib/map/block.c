@@ -8,40 +8,10 @@
  */
 #include "map/block.h"
 
-/*
- * On x86-64 a vector load gives whole entries and is an acquire load. On others,
- * and for ThreadSanitizer, which does not know that, entries are read one by one.
- */
-#if defined(__SSE2__) && !defined(GMS__TSAN)
-#include <emmintrin.h>
-#define VECTOR_SSE2	1
-#endif
-
 #define PAGES		((unsigned)GMS__BLOCK_PAGES)
 
 const uint64_t gms__plane_of_zeros[GMS__BLOCK_PAGES / 64]
 	__attribute__((aligned(GMS__CACHE_LINE)));
-
-/* How many of 16 ascending entries are not above key; at least 1, if the first is not. */
-static unsigned rank16(const uint16_t *entry, uint16_t key)
-{
-#ifdef VECTOR_SSE2
-	const __m128i keys = _mm_set1_epi16((short)key), zero = _mm_setzero_si128();
-	const __m128i lo = _mm_load_si128((const __m128i *)(const void *)entry);
-	const __m128i hi = _mm_load_si128((const __m128i *)(const void *)(entry + 8));
-	const __m128i le = _mm_packs_epi16(_mm_cmpeq_epi16(_mm_subs_epu16(lo, keys), zero),
-					   _mm_cmpeq_epi16(_mm_subs_epu16(hi, keys), zero));
-
-	/* Ascending, so those not above are the first ones. */
-	return (unsigned)__builtin_ctz(~(unsigned)_mm_movemask_epi8(le));
-#else
-	unsigned n = 0;
-
-	for (unsigned i = 0; i < 16; i++)
-		n += gms__load(&entry[i]) <= key;
-	return n;
-#endif
-}
 
 static unsigned list_length(uint64_t word)
 {
@@ -52,10 +22,10 @@ static unsigned list_length(uint64_t word)
 static unsigned list_find(const uint16_t *entry, uint64_t word, unsigned page)
 {
 	const uint16_t key = (uint16_t)(page << 7 | 127);
-	unsigned n = rank16(entry, key);
+	unsigned n = gms__rank16(entry, key);
 
 	if (n == 16 && gms__block_kind(word) == GMS__LIST32)
-		n += rank16(entry + 16, key);
+		n += gms__rank16(entry + 16, key);
 	return n ? n - 1 : 0;
 }
 

@@ -52,6 +52,7 @@
 #include "base/bulk.h"
 #include "base/pool.h"
 #include "map/palette.h"
+#include "map/rank.h"
 
 #define GMS__BLOCK_PAGES	(UINT64_C(1) << GMS_ORDER_2M)
 
@@ -233,6 +234,17 @@ static inline gms_state gms__block_get_even(const struct gms__palette *palette, 
 	const uint64_t bit = gms__load(&plane[page / 64 % 8]) >> page % 64 & 1;
 
 	return gms__palette_state(palette, (uint8_t)(word >> GMS__BLOCK_PLACES_SHIFT >> bit * 8));
+}
+
+/* Of a list of 16; page counts modulo the block. */
+static inline gms_state gms__block_get_list16(const struct gms__palette *palette, uint64_t word,
+					      uint64_t page)
+{
+	const uint16_t *entry = gms__block_leaf(word);
+	const unsigned n = gms__rank16(entry, (uint16_t)(page << 7 | 127));
+
+	/* At least 1, but for a list that is somebody else's by now. */
+	return gms__palette_state(palette, gms__load(&entry[(n - 1) & 15]) & 127);
 }
 
 static inline gms_state gms__block_get(const struct gms__palette *palette, uint64_t word,

@@ -79,6 +79,9 @@ static void edit_block(struct gms__edit *e, struct gms__tables *tables)
 
 	gms__edit_look(e);
 	class = gms__edit_class(e);
+	if (e->how == GMS__APART && gms__block_kind(*e->at) == GMS__BYTES &&
+	    gms__edit_do_bytes(e, tables))
+		return;
 	if (e->how == GMS__APART || (class >= 0 && !tables->leaves[class].n))
 		edit_apart(e, tables);	/* which takes larger leaves too */
 	else

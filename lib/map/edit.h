@@ -21,6 +21,7 @@ enum gms__how {
 	GMS__BITS,		/* bits of the plane there is */
 	GMS__NEW_LIST16,	/* a list copied to another leaf */
 	GMS__NEW_LIST32,
+	GMS__IN_BYTES,		/* bytes, in place */
 	GMS__APART		/* taken apart into runs (edit.c); turns are not known */
 };
 
@@ -91,6 +92,12 @@ void gms__edit_do(struct gms__edit *e, struct gms__tables *tables);
 
 /* list.c: the look at a list */
 void gms__edit_look_list(struct gms__edit *e);
+
+/* bytes.c: a place a page */
+void gms__edit_look_bytes(struct gms__edit *e);
+bool gms__bytes_placed(const struct gms__edit *e);	/* Takes places. */
+/* Change them in place, and count; false: a state has no place. Turns may be unknown. */
+bool gms__edit_do_bytes(struct gms__edit *e, struct gms__tables *tables);
 
 /* The class of leaf that a deed takes from the hand; -1: none. */
 static inline int gms__edit_class(const struct gms__edit *e)

@@ -34,9 +34,14 @@ static inline gms_state gms__map_get_at(const struct gms__map *map, gms_gfn gfn,
 		chunk = gms__word_table(gib);
 		generation = gms__load(&chunk->generation);
 		word = gms__load(&chunk->word[gms__block_index(gfn)]);
-		if (gms__unlikely(!gms__block_is_even(word)))
+		if (gms__likely(gms__block_is_even(word))) {
+			state = gms__block_get_even(&map->palette, word, gfn);
+		} else if (gms__block_kind(word) == GMS__LIST16) {
+			state = gms__block_get_list16(&map->palette, word, gfn);
+			gms__read_fence();
+		} else {
 			return gms__map_get_other(map, gfn, check, gib_at, gib);
-		state = gms__block_get_even(&map->palette, word, gfn);
+		}
 		if (gms__unlikely(gms__load_relaxed(&chunk->generation) != generation))
 			return gms__map_get_slow(map, gfn);
 		if (gms__unlikely(gms__load_relaxed(gib_at) != gib))

@@ -9,10 +9,10 @@
 
 #include "base/debug.h"
 
-#define CHUNKS_PER_SLAB	1
+#define CHUNKS_PER_SLAB	4
 
 static const size_t leaf_bytes[GMS__LEAF_CLASSES] = { 32, 64, 512, 1024 };
-static const size_t leaves_per_slab[GMS__LEAF_CLASSES] = { 510, 255, 63, 31 };
+static const size_t leaves_per_slab[GMS__LEAF_CLASSES] = { 512, 256, 63, 31 };
 
 /* A batch may want tables for a moment that it gives back at its end. */
 #define IN_FLIGHT	4

@@ -71,6 +71,8 @@ static bool word_match(const struct gms__map *map, const struct gms_cursor *curs
 	if (!match)
 		return false;
 	skip = (unsigned)__builtin_ctzll(match);
+	if (!~(match >> skip))	/* all 64 */
+		return false;
 	n = (unsigned)__builtin_ctzll(~(match >> skip));
 	if (*pos % 64 + skip + n >= 64 ||
 	    *pos + skip + n > gms__min(cursor->first + cursor->npages, end) ||

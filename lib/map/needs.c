@@ -8,7 +8,7 @@
  *
  * Locking: the caller holds the stripes of all it asks about.
  */
-#include "map/map.h"
+#include "map/edit.h"
 
 /* Regions that share a GiB have each a word for it: that is what tells two apart. */
 static uint64_t gib_identity(const struct gms__region *r, gms_gfn gfn)
@@ -30,6 +30,16 @@ static bool several(struct gms__needs *needs, uint64_t id)
 	}
 	needs->last_block = id;
 	return needs->last_detour == id;
+}
+
+/* Will bytes be changed in place? */
+static bool bytes_placed(struct gms__map *map, uint64_t word, unsigned first, unsigned end,
+			 gms_state set, gms_state clear)
+{
+	const struct gms__edit e = { .map = map, .at = &word, .first = first, .end = end,
+				     .set = set, .clear = clear };
+
+	return gms__bytes_placed(&e);
 }
 
 /* The leaf that a block will have after an edit of a part; -1: none, or the one it has. */
@@ -58,6 +68,10 @@ static int leaf_after(struct gms__map *map, const struct gms__region *r, uint64_
 	}
 	if (gms__block_kind(word) == GMS__PLANE &&
 	    gms__plane_in_place(&map->palette, word, set, clear))
+		return -1;
+	if (gms__block_kind(word) == GMS__BYTES &&
+	    bytes_placed(map, word, (unsigned)(gms__max(first, lo) - base),
+			 (unsigned)(gms__min(end, hi) - base), set, clear))
 		return -1;
 	gms__runs_of(&runs, &map->palette, word, (unsigned)(lo - base), (unsigned)(hi - base));
 	*changes = gms__runs_edit(&runs, (unsigned)(gms__max(first, lo) - base),

@@ -254,6 +254,9 @@ void gms__edit_look(struct gms__edit *e)
 	case GMS__LIST32:
 		gms__edit_look_list(e);
 		break;
+	case GMS__BYTES:
+		gms__edit_look_bytes(e);
+		break;
 	default:
 		e->how = GMS__APART;
 	}
@@ -342,6 +345,10 @@ void gms__edit_do(struct gms__edit *e, struct gms__tables *tables)
 
 	if (e->how == GMS__NOTHING)
 		return;
+	if (e->how == GMS__IN_BYTES) {
+		gms__edit_do_bytes(e, tables);
+		return;
+	}
 	e->delta = (struct gms__delta){ { 0 } };
 	for (unsigned i = 0; i < e->nturned; i++) {
 		const struct gms__turned *t = &e->turned[i];

@@ -253,6 +253,67 @@ START_TEST(reserve_covers_a_batch_within_one_block)
 }
 END_TEST
 
+/*
+ * Thousands of conversions of any kind, in no more blocks than were asked for, with
+ * an allocator that has nothing left.
+ */
+START_TEST(reserve_covers_any_conversions_of_so_many_blocks)	/* _i: base order / 9 */
+{
+	static const gms_state some[] = {
+		GMS_STATE_SHARED, GMS_STATE_POPULATED, GMS_STATE_DIRTY, GMS_STATE_USER0,
+		GMS_STATE_USER1,
+	};
+	enum { BLOCKS = 24 };
+	const unsigned steps = 12000 / fx_slowdown();
+	const struct gms_range ram = FX_RANGE(4 * FX_1G, 4 * FX_1G);
+	uint64_t calls, failed = 0, changed = 0;
+	struct gms_convert_result result;
+	struct gms_convert_opts opts;
+	struct fx_rand rand;
+	gms_gfn block[BLOCKS];
+
+	GMS_INIT(&opts);
+	GMS_INIT(&result);
+	opts.flags = GMS_CONVERT_NO_ALLOC;
+	fx_rand_init(&rand, fx_seed(), 0);
+	fx_region(space, ram, (uint32_t)_i * 9, GMS_STATE_DIRECT_MAP, NULL);
+	for (unsigned i = 0; i < BLOCKS; i++)
+		block[i] = ram.first + fx_rand_below(&rand, ram.npages / FX_2M) * FX_2M;
+	ck_assert_int_eq(gms_space_reserve(space, BLOCKS), 0);
+	calls = mem.calls;
+	fx_mem_fail_after(&mem, 0, true);
+	for (unsigned step = 0; step < steps; step++) {
+		const size_t n = 1 + (size_t)fx_rand_below(&rand, 8);
+		struct gms_change changes[8];
+
+		for (size_t i = 0; i < n; i++) {
+			/* One in 16 is longer; all that are met stay below 400 runs. */
+			const uint64_t most = fx_rand_odds(&rand, 1, 16) ? 256 / n : 16;
+			const uint64_t npages = 1 + fx_rand_below(&rand, most);
+			const gms_gfn first = block[fx_rand_below(&rand, BLOCKS)] +
+					      fx_rand_below(&rand, FX_2M - npages + 1);
+			const gms_state bits = some[fx_rand_below(&rand, 5)];
+			const bool set = fx_rand_odds(&rand, 1, 2);
+
+			changes[i] = (struct gms_change){ FX_RANGE(first, npages), set ? bits : 0,
+							  set ? 0 : bits };
+		}
+		if (step % 3 == 0)
+			failed += gms_share(space, changes[0].range, &result) != 0;
+		else if (step % 3 == 1)
+			failed += gms_unshare(space, changes[0].range, &result) != 0;
+		else
+			failed += gms_convert(space, changes, n, &opts, &result) != 0;
+		changed += result.changed_pages;
+	}
+	ck_assert_uint_eq(failed, 0);
+	ck_assert_uint_eq(mem.calls, calls);
+	ck_assert_uint_gt(changed, steps);
+	fx_mem_heal(&mem);
+	fx_check(space);
+}
+END_TEST
+
 START_TEST(reserve_out_of_memory_keeps_what_could_be_had)
 {
 	struct fx_snap before, after;
@@ -291,6 +352,7 @@ int main(void)
 	tcase_add_test(tc, reserve_of_none_allocates_nothing);
 	tcase_add_test(tc, reserve_makes_conversions_independent_of_the_allocator);
 	tcase_add_test(tc, reserve_covers_a_batch_within_one_block);
+	tcase_add_loop_test(tc, reserve_covers_any_conversions_of_so_many_blocks, 0, 3);
 	tcase_add_test(tc, reserve_out_of_memory_keeps_what_could_be_had);
 	return fx_run(s);
 }

@@ -511,6 +511,26 @@ START_TEST(retry_is_false_while_nothing_changes)
 }
 END_TEST
 
+START_TEST(a_match_that_fills_a_word_of_a_plane_is_found)
+{
+	const gms_gfn on[] = { 70, 72, 74 };	/* more than two runs: a plane */
+	struct gms_space *two = fx_plain_space(NULL);
+	struct gms_iter it;
+	struct gms_run run;
+
+	fx_region(two, FX_RANGE(0, FX_2M), 0, GMS_STATE_SHARED, NULL);
+	fx_region(two, FX_RANGE(FX_2M, FX_2M), 0, 0, NULL);
+	ck_assert_int_eq(gms_share(two, FX_RANGE(FX_2M, 64), NULL), 0);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(gms_share(two, FX_RANGE(FX_2M + on[i], 1), NULL), 0);
+	ck_assert_int_eq(gms_iter_init_match(&it, two, FX_RANGE(0, 2 * FX_2M),
+					     GMS_STATE_SHARED, GMS_STATE_SHARED), 0);
+	ck_assert(gms_iter_next(&it, &run) && run.npages == FX_2M);
+	ck_assert(gms_iter_next(&it, &run) && run.first == FX_2M && run.npages == 64);
+	gms_space_free(two);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("state");
@@ -526,6 +546,7 @@ int main(void)
 	tcase_add_test(tc, iter_match_gives_matching_runs_of_all_regions);
 	tcase_add_test(tc, iter_match_under_no_mask_gives_the_regions);
 	tcase_add_test(tc, iter_match_clips_to_the_range);
+	tcase_add_test(tc, a_match_that_fills_a_word_of_a_plane_is_found);
 	tcase_add_loop_test(tc, iter_match_agrees_with_a_walk_over_all, 0, 8);
 	tcase_add_loop_test(tc, iter_sees_what_was_converted_between_two_calls, 0, 2);
 	tcase_add_loop_test(tc, reads_refuse_bad_ranges, 0,

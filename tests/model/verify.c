@@ -78,6 +78,61 @@ static void verify_runs(struct oracle *o, struct gms_space *space, struct gms_ra
 		AGREE(o->state[at] & GMS_HOLE, "no run for page 0x%" PRIx64, at);
 }
 
+/* Those runs whose state is a value; region borders end them too. */
+static void verify_matches(struct oracle *o, struct gms_space *space, struct gms_range range,
+			   gms_state mask, gms_state value)
+{
+	gms_gfn at = range.first;
+	struct gms_iter it;
+	struct gms_run run;
+	int err = gms_iter_init_match(&it, space, range, mask, value);
+
+	AGREE(!err, "gms_iter_init_match: %d", err);
+	for (;;) {
+		const bool more = gms_iter_next(&it, &run);
+		struct gms_run should;
+
+		while (at < range.first + range.npages &&
+		       (o->state[at] & GMS_HOLE || (o->state[at] & mask) != value))
+			at++;
+		AGREE(more == (at < range.first + range.npages), "match of 0x%x under 0x%x at 0x%"
+		      PRIx64 ": %s", value, mask, at, more ? "one too many" : "not found");
+		if (!more)
+			break;
+		should = run_of(o, at, mask, range);
+		verify_run(&run, &should);
+		at = run.first + run.npages;
+	}
+}
+
+/* What the map keeps counts of, and what is left of it. */
+static void verify_counts(struct oracle *o, struct gms_space *space, struct gms_range range)
+{
+	static const gms_state attribute[] = {
+		S, GMS_STATE_POPULATED, GMS_STATE_MISSING, GMS_STATE_DIRTY
+	};
+	uint64_t should[4] = { 0 }, pages = 0;
+
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++) {
+		if (o->state[gfn] & GMS_HOLE)
+			continue;
+		pages++;
+		for (int i = 0; i < 4; i++)
+			should[i] += o->state[gfn] & attribute[i] ? 1 : 0;
+	}
+	for (int i = 0; i < 4; i++) {
+		uint64_t with = 0, without = 0;
+		int err = gms_count(space, range, attribute[i], attribute[i], &with);
+
+		if (!err)
+			err = gms_count(space, range, attribute[i], 0, &without);
+		AGREE(!err && with == should[i] && without == pages - should[i],
+		      "count of %s: %d, %" PRIu64 " with and %" PRIu64 " without, should be %"
+		      PRIu64 " of %" PRIu64, gms_state_name(attribute[i]), err, with, without,
+		      should[i], pages);
+	}
+}
+
 /* One question of each kind about random places in a range. */
 static void verify_questions(struct oracle *o, struct gms_space *space, struct fx_rand *rand,
 			     struct gms_range range, gms_state mask)
@@ -120,6 +175,7 @@ static void verify_questions(struct oracle *o, struct gms_space *space, struct f
 	      "uniform 0x%" PRIx64 "+%" PRIu64 " mask 0x%x: %d, %d; %s, %d", range.first,
 	      range.npages, mask, err, is_same, hole ? "a hole" : "no hole", same);
 
+	verify_matches(o, space, range, mask, value);
 	err = gms_run_at(space, gfn, mask, &run);
 	if (o->state[gfn] & GMS_HOLE) {
 		AGREE(err == -ENOENT, "run at a hole: %d", err);
@@ -325,6 +381,7 @@ void verify(struct oracle *o, struct gms_space *space, struct fx_host *host, str
 	verify_pages(o, space, host, around);
 	verify_runs(o, space, around, mask);
 	verify_questions(o, space, rand, around, mask);
+	verify_counts(o, space, around);
 	verify_folios(o, space, around);
 	verify_gup(o, space, around, (uint32_t)fx_rand_below(rand, 4));
 	verify_pins(o, space, around);
@@ -332,6 +389,7 @@ void verify(struct oracle *o, struct gms_space *space, struct fx_host *host, str
 		some.npages = 4096;
 	verify_runs(o, space, some, GMS_STATE_ALL);
 	verify_questions(o, space, rand, some, mask);
+	verify_counts(o, space, some);
 	verify_gup(o, space, some, GMS_PIN_WRITE);
 	verify_pins(o, space, some);
 	if (whole)
