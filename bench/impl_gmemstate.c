@@ -10,7 +10,6 @@
  */
 #include <errno.h>
 
-#include "bits.h"
 #include "peer.h"
 #include "values.h"
 
@@ -170,18 +169,10 @@ static uint64_t count(void *map, uint64_t first, uint64_t end)
 	return npages;
 }
 
-/* The one place to change when the library exports bitmaps itself. */
 static void bitmap(void *map, uint64_t first, uint64_t end, uint64_t *bits)
 {
-	struct gms_iter it;
-	struct gms_run run;
-
-	bits_clear(bits, 0, end - first);
-	must(gms_iter_init(&it, map, range_of(first, end), GMS_STATE_SHARED), "gms_iter_init");
-	while (gms_iter_next(&it, &run)) {
-		if (run.state)
-			bits_set(bits, run.first - first, run.first - first + run.npages);
-	}
+	must(gms_bitmap_export(map, range_of(first, end), GMS_STATE_SHARED, GMS_STATE_SHARED, 0,
+			       bits), "gms_bitmap_export");
 }
 
 static void batch(void *map, const uint64_t *pages, size_t n, unsigned shared)

@@ -152,5 +152,69 @@ GMS_API GMS_MUST_CHECK int
 gms_convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
 	    const struct gms_convert_opts *opts, struct gms_convert_result *result);
 
+/** @brief What the bits of an imported bitmap ask for. */
+enum gms_bitmap_how {
+	GMS_BITMAP_SET = 0,	/**< 1: the value; 0: stays as it is. */
+	GMS_BITMAP_CLEAR,	/**< 1: the opposite of the value; 0: stays as it is. */
+	GMS_BITMAP_ASSIGN	/**< 1: the value; 0: the opposite. */
+};
+
+/**
+ * @brief Convert the pages that a bitmap names, all of them or none.
+ *
+ * The bitmap is laid out as gms_bitmap_export() writes it, a bit a granule of
+ * pages. A page is given the value by setting @p value and clearing the rest of
+ * @p mask, and the opposite by setting the rest of @p mask and clearing @p value;
+ * attributes outside of @p mask stay, but for what gms_convert() says that bits
+ * bring along. It is one conversion: rules, pins, backends, folios and the
+ * ledger are as if gms_convert() had been given these changes.
+ *
+ * Each 64-bit word is read once, so a kernel may be writing to the bitmap: a bit
+ * that it sets meanwhile counts or does not.
+ *
+ * @param space         The space.
+ * @param range         The pages; its first one begins a granule, its last one need
+ *                      not end one. Pages whose bit asks for nothing may be holes.
+ * @param mask          Attributes that change; with 0 nothing does.
+ * @param value         Which of them the value has; bits outside @p mask are an error.
+ * @param granule_order A bit stands for 2^granule_order pages: 0 to 18.
+ * @param le_bitmap     A bit a granule, rounded up to 64-bit words; what is behind the
+ *                      last granule is no matter. Read during the call, not kept.
+ * @param how           enum gms_bitmap_how.
+ * @param result        NULL, or filled in as gms_convert() does.
+ * @retval 0       Every page is as the bitmap says.
+ * @retval -EINVAL NULL; empty or wrapping range; unknown bit or @p how; @p value not
+ *                 within @p mask; @p granule_order above 18; a range that does not
+ *                 begin with a granule; a result shorter than its own size member.
+ * @retval -E2BIG  @p result is longer than this library knows and not zero there.
+ * @retval -ENOENT A page that is to change is a hole; see error_gfn.
+ * @retval -EOPNOTSUPP The profile does not know an attribute of @p mask, whatever the
+ *                 bits are; error_gfn is where the range begins.
+ * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
+ *                 missing or leave the direct map; error_gfn is the lowest.
+ * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
+ * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
+ * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
+ * @retval -ENOMEM Out of memory.
+ * @retval other   What the backend returned.
+ * @par On error
+ * Nothing changed, but memory that was had stays set aside. Where several pages
+ * were refused, the error is that of the lowest. A backend that failed has been
+ * told to undo.
+ * @par Threads
+ * W: serialised with other W calls that touch the same GiB. Blocks as long as
+ * the backend does. Not async-signal-safe.
+ * @par Cost
+ * O(words + n log regions + blocks touched) for n runs of bits that ask for
+ * something; with #GMS_BITMAP_ASSIGN all runs do. Up to 72 bytes a run for the time
+ * of the call, beside what gms_convert() takes: import a large bitmap whose bits
+ * alternate in parts, if it need not be one conversion.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state mask,
+		  gms_state value, unsigned granule_order, const uint64_t *le_bitmap,
+		  uint32_t how, struct gms_convert_result *result);
+
 GMS_END_DECLS
 #endif

@@ -189,6 +189,46 @@ gms_count(const struct gms_space *space, struct gms_range range, gms_state mask,
 	  gms_state value, uint64_t *npages);
 
 /**
+ * @brief Write which granules of a range hold a page that matches: a bitmap.
+ *
+ * Bit b of the bitmap, which is bit b % 8 of byte b / 8 on every host, stands for
+ * the b-th granule of the range: the layout of KVM's dirty log and of its
+ * userfault bitmap, and of QEMU's bitmaps. It is set if any page of the granule
+ * that is in the range matches. Holes never match. Bits behind the last granule,
+ * in the last 64-bit word, are cleared.
+ *
+ * For the granules of which all pages match, export those that hold a page which
+ * does not, and take the complement: with a mask of one attribute, ask for the
+ * other value. Holes then count as matching.
+ *
+ * Beside a writer each bit is of pages as they were during the call, bits of
+ * different blocks not of one moment; gms_read_begin() tells.
+ *
+ * @param space         The space.
+ * @param range         The pages; its first one begins a granule, its last one need
+ *                      not end one.
+ * @param mask          Attributes to look at; 0: every page that is not a hole matches.
+ * @param value         What they must be; bits outside @p mask are an error.
+ * @param granule_order A bit stands for 2^granule_order pages: 0 to 18.
+ * @param le_bitmap     Room for a bit a granule, rounded up to 64-bit words, all of
+ *                      which are written; until the call returns with anything.
+ * @retval 0       Written.
+ * @retval -EINVAL NULL; empty or wrapping range; unknown bit; @p value not within
+ *                 @p mask; @p granule_order above 18; a range that does not begin
+ *                 with a granule. Nothing is written.
+ * @par Threads
+ * R; async-signal-safe.
+ * @par Cost
+ * A GiB that is uniform is filled in, otherwise linear in its 2 MiB blocks. At a bit
+ * a page about what copying the bitmap takes, if the range begins with a multiple
+ * of 64 pages; several times that if it does not.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_bitmap_export(const struct gms_space *space, struct gms_range range, gms_state mask,
+		  gms_state value, unsigned granule_order, uint64_t *le_bitmap);
+
+/**
  * @brief Are all pages of a range equal under a mask?
  *
  * @param space   The space.

@@ -7,7 +7,9 @@
 #include <gmemstate/convert.h>
 
 #include "base/sized.h"
+#include "engine/import.h"
 #include "engine/plan.h"
+#include "map/bitmap.h"
 
 static int check_change(const struct gms_space *space, const struct gms_change *change)
 {
@@ -19,12 +21,12 @@ static int check_change(const struct gms_space *space, const struct gms_change *
 	return gms__profile_may_change(space->profile, bits) ? 0 : -EOPNOTSUPP;
 }
 
-static void outside_profile(const struct gms_change *change, struct gms_convert_result *result)
+static void outside_profile(gms_gfn gfn, struct gms_convert_result *result)
 {
 	struct gms_convert_result ours;
 
 	GMS_INIT(&ours);
-	ours.error_gfn = change->range.first;
+	ours.error_gfn = gfn;
 	ours.error_reason = GMS_REASON_PROFILE;
 	gms__sized_out(result, &ours, sizeof(ours));
 }
@@ -54,24 +56,31 @@ static void report(const struct gms__plan *plan, int err, struct gms_convert_res
 	gms__sized_out(result, &ours, sizeof(ours));
 }
 
+/* A plan that was made, or failed to be with err: commit it, say so, drop it. */
+static int carry_out(struct gms__plan *plan, int err, struct gms_convert_result *result)
+{
+	if (!err && plan->changed_pages)
+		err = gms__plan_commit(plan);
+	plan->charge.count[GMS_ACCT_CONVERTS] = 1;
+	if (!err)
+		plan->charge.count[GMS_ACCT_PAGES_UNCHANGED] = plan->unchanged_pages;
+	else if (plan->error_reason == GMS_REASON_PINNED ||
+		 plan->error_reason == GMS_REASON_FROZEN)
+		plan->charge.count[GMS_ACCT_BLOCKED] = 1;
+	gms__plan_charge(plan);
+	if (result)
+		report(plan, err, result);
+	gms__plan_drop(plan);
+	return err;
+}
+
 static int convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
 		   bool may_alloc, struct gms_convert_result *result)
 {
 	struct gms__plan plan;
 	int err = gms__plan_make(&plan, space, changes, nchanges, may_alloc);
 
-	if (!err && plan.changed_pages)
-		err = gms__plan_commit(&plan);
-	plan.charge.count[GMS_ACCT_CONVERTS] = 1;
-	if (!err)
-		plan.charge.count[GMS_ACCT_PAGES_UNCHANGED] = plan.unchanged_pages;
-	else if (plan.error_reason == GMS_REASON_PINNED || plan.error_reason == GMS_REASON_FROZEN)
-		plan.charge.count[GMS_ACCT_BLOCKED] = 1;
-	gms__plan_charge(&plan);
-	if (result)
-		report(&plan, err, result);
-	gms__plan_drop(&plan);
-	return err;
+	return carry_out(&plan, err, result);
 }
 
 static void report_fast(const struct gms__fast_result *fast, struct gms_convert_result *result)
@@ -124,7 +133,7 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 	for (size_t i = 0; i < nchanges; i++) {
 		err = check_change(space, &changes[i]);
 		if (err == -EOPNOTSUPP && result)
-			outside_profile(&changes[i], result);
+			outside_profile(changes[i].range.first, result);
 		if (err)
 			return err;
 	}
@@ -135,6 +144,36 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 	if (nchanges == 1)
 		return convert_one(space, changes, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);
 	return convert(space, changes, nchanges, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);
+}
+
+int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state mask,
+		      gms_state value, unsigned granule_order, const uint64_t *le_bitmap,
+		      uint32_t how, struct gms_convert_result *result)
+{
+	const struct gms__import import = { range, mask, value, granule_order, how, le_bitmap };
+	struct gms__plan plan;
+	int err;
+
+	if (!space || !le_bitmap)
+		return -EINVAL;
+	err = result ? gms__sized_check(result, sizeof(*result)) : 0;
+	if (err)
+		return err;
+	if (result)
+		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
+	if (!gms__range_ok(range) || (mask & ~GMS_STATE_ALL) || (value & ~mask) ||
+	    !gms__bitmap_ok(range, granule_order) || how > GMS_BITMAP_ASSIGN)
+		return -EINVAL;
+	if (!gms__profile_may_change(space->profile, mask)) {
+		if (result)
+			outside_profile(range.first, result);
+		return -EOPNOTSUPP;
+	}
+	gms__plan_begin(&plan, space, true);
+	err = gms__import_add(&plan, &import);
+	if (!err && plan.segments.n)
+		err = gms__plan_check(&plan);
+	return carry_out(&plan, err, result);
 }
 
 /* What may be changed under every profile. */

@@ -8,6 +8,7 @@
 #include <gmemstate/state.h>
 
 #include "engine/plan.h"
+#include "map/bitmap.h"
 #include "map/get.h"
 #include "map/walk.h"
 
@@ -137,6 +138,17 @@ static int uniform_range(const struct gms_space *space, struct gms_range range, 
 			;
 		*uniform = run.state == state;
 	}
+	return 0;
+}
+
+int gms_bitmap_export(const struct gms_space *space, struct gms_range range, gms_state mask,
+		      gms_state value, unsigned granule_order, uint64_t *le_bitmap)
+{
+	if (!space || !le_bitmap || !gms__range_ok(range) || !bits_ok(mask) || (value & ~mask) ||
+	    !gms__bitmap_ok(range, granule_order))
+		return -EINVAL;
+	gms__map_bitmap(&space->map, range.first, range.first + range.npages, mask, value,
+			granule_order, le_bitmap);
 	return 0;
 }
 

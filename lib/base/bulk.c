@@ -11,6 +11,7 @@
 
 #include "base/atomic.h"
 #include "base/debug.h"
+#include "base/le.h"
 
 #if defined(__has_feature)
 #if __has_feature(thread_sanitizer)
@@ -95,18 +96,17 @@ static bool plain_all_equal(const uint64_t *words, unsigned n, uint64_t word, ui
 	return plain_equal_prefix(words, n, word, mask) == n;
 }
 
-static void plain_plane_copy(void *out, const uint64_t plane[GMS__PLANE_WORDS], uint64_t flip,
-			     uint64_t base)
+static void plain_planes_copy(void *out, const struct gms__plane_copy *copy, unsigned n)
 {
 	unsigned char *to = out;
 
-	for (unsigned i = 0; i < GMS__PLANE_WORDS; i++) {
-		uint64_t word = (gms__load_relaxed(&plane[i]) & flip) ^ base;
+	for (; n; n--, copy++) {
+		for (unsigned i = 0; i < GMS__PLANE_WORDS; i++, to += sizeof(uint64_t)) {
+			const uint64_t word = gms__le64((gms__load_relaxed(&copy->plane[i]) &
+							 copy->flip) ^ copy->base);
 
-#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
-		word = __builtin_bswap64(word);
-#endif
-		memcpy(to + i * sizeof(word), &word, sizeof(word));
+			memcpy(to, &word, sizeof(word));
+		}
 	}
 }
 
@@ -117,7 +117,7 @@ const struct gms__bulk gms__bulk_plain = {
 	.sum16 = plain_sum16,
 	.all_equal = plain_all_equal,
 	.equal_prefix = plain_equal_prefix,
-	.plane_copy = plain_plane_copy,
+	.planes_copy = plain_planes_copy,
 };
 
 const struct gms__bulk *gms__bulk_choose(void)

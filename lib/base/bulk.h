@@ -30,6 +30,13 @@
 #define GMS__PLANE_BITS		512u
 #define GMS__PLANE_WORDS	8u
 
+/* A plane, and what it is turned into: word i becomes (plane[i] & flip) ^ base. */
+struct gms__plane_copy {
+	const uint64_t *plane;
+	uint64_t	flip;
+	uint64_t	base;
+};
+
 struct gms__bulk {
 	const char *name;
 
@@ -45,11 +52,10 @@ struct gms__bulk {
 	/* How many are, before the first that is not. */
 	unsigned (*equal_prefix)(const uint64_t *words, unsigned n, uint64_t word, uint64_t mask);
 	/*
-	 * 64 bytes, little endian on every host, at any address outside of the
-	 * plane: word i is (plane[i] & flip) ^ base.
+	 * 64 bytes for each of n planes, one after the other, little endian on
+	 * every host, at any address outside of the planes.
 	 */
-	void (*plane_copy)(void *out, const uint64_t plane[GMS__PLANE_WORDS], uint64_t flip,
-			   uint64_t base);
+	void (*planes_copy)(void *out, const struct gms__plane_copy *copy, unsigned n);
 };
 
 /* For every host. */

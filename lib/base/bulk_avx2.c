@@ -154,17 +154,19 @@ AVX2 static bool avx2_all_equal(const uint64_t *words, unsigned n, uint64_t word
 	return equal_prefix(words, n, word, mask) == n;
 }
 
-AVX2 static void avx2_plane_copy(void *out, const uint64_t plane[GMS__PLANE_WORDS], uint64_t flip,
-				 uint64_t base)
+AVX2 static void avx2_planes_copy(void *out, const struct gms__plane_copy *copy, unsigned n)
 {
-	const __m256i flip4 = _mm256_set1_epi64x((long long)flip);
-	const __m256i base4 = _mm256_set1_epi64x((long long)base);
-	const __m256i lo = _mm256_and_si256(load4(plane), flip4);
-	const __m256i hi = _mm256_and_si256(load4(plane + 4), flip4);
 	__m256i_u *to = out;
 
-	_mm256_storeu_si256(to, _mm256_xor_si256(lo, base4));
-	_mm256_storeu_si256(to + 1, _mm256_xor_si256(hi, base4));
+	for (; n; n--, copy++, to += 2) {
+		const __m256i flip = _mm256_set1_epi64x((long long)copy->flip);
+		const __m256i base = _mm256_set1_epi64x((long long)copy->base);
+		const __m256i lo = _mm256_and_si256(load4(copy->plane), flip);
+		const __m256i hi = _mm256_and_si256(load4(copy->plane + 4), flip);
+
+		_mm256_storeu_si256(to, _mm256_xor_si256(lo, base));
+		_mm256_storeu_si256(to + 1, _mm256_xor_si256(hi, base));
+	}
 }
 
 const struct gms__bulk gms__bulk_avx2 = {
@@ -174,7 +176,7 @@ const struct gms__bulk gms__bulk_avx2 = {
 	.sum16 = avx2_sum16,
 	.all_equal = avx2_all_equal,
 	.equal_prefix = avx2_equal_prefix,
-	.plane_copy = avx2_plane_copy,
+	.planes_copy = avx2_planes_copy,
 };
 
 #endif

@@ -111,16 +111,18 @@ static bool neon_all_equal(const uint64_t *words, unsigned n, uint64_t word, uin
 	return equal_prefix(words, n, word, mask) == n;
 }
 
-static void neon_plane_copy(void *out, const uint64_t plane[GMS__PLANE_WORDS], uint64_t flip,
-			    uint64_t base)
+static void neon_planes_copy(void *out, const struct gms__plane_copy *copy, unsigned n)
 {
-	const uint64x2_t flip2 = vdupq_n_u64(flip), base2 = vdupq_n_u64(base);
 	uint8_t *to = out;
 
-	for (unsigned i = 0; i < GMS__PLANE_WORDS; i += 2) {
-		const uint64x2_t v = veorq_u64(vandq_u64(load2(plane + i), flip2), base2);
+	for (; n; n--, copy++) {
+		const uint64x2_t flip = vdupq_n_u64(copy->flip), base = vdupq_n_u64(copy->base);
 
-		vst1q_u8(to + i * sizeof(*plane), vreinterpretq_u8_u64(v));
+		for (unsigned i = 0; i < GMS__PLANE_WORDS; i += 2, to += sizeof(flip)) {
+			const uint64x2_t v = load2(copy->plane + i);
+
+			vst1q_u8(to, vreinterpretq_u8_u64(veorq_u64(vandq_u64(v, flip), base)));
+		}
 	}
 }
 
@@ -131,7 +133,7 @@ const struct gms__bulk gms__bulk_neon = {
 	.sum16 = neon_sum16,
 	.all_equal = neon_all_equal,
 	.equal_prefix = neon_equal_prefix,
-	.plane_copy = neon_plane_copy,
+	.planes_copy = neon_planes_copy,
 };
 
 #endif

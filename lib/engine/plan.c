@@ -324,12 +324,8 @@ static void lock(struct gms__plan *plan)
 	plan->stripes = stripes;
 }
 
-int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
-		   const struct gms_change *changes, size_t nchanges, bool may_alloc)
+void gms__plan_begin(struct gms__plan *plan, struct gms_space *space, bool may_alloc)
 {
-	const struct gms__segment *segment;
-	int err;
-
 	memset(plan, 0, offsetof(struct gms__plan, segment0));
 	plan->space = space;
 	plan->may_alloc = may_alloc;
@@ -338,13 +334,35 @@ int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
 	list_init(&plan->runs[1], plan->run0[1], 4, sizeof(plan->run0[0][0]));
 	list_init(&plan->cuts, plan->cut0, 8, sizeof(plan->cut0[0]));
 	list_init(&plan->journal, plan->journal0, 4, sizeof(plan->journal0[0]));
+}
 
-	err = normalise(plan, changes, nchanges);
-	if (err)
-		return err;
+int gms__plan_add(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state set,
+		  gms_state clear)
+{
+	struct gms__segment *segment = plan->segments.items;
+
+	gms__profile_complete(plan->space->profile, &set, &clear);
+	if (plan->segments.n) {
+		segment += plan->segments.n - 1;
+		gms__assert(segment->end <= first);
+		if (segment->end == first && segment->set == set && segment->clear == clear) {
+			segment->end = end;
+			return 0;
+		}
+	}
+	segment = list_add(plan, &plan->segments);
+	if (!segment)
+		return no_memory(plan, first);
+	*segment = (struct gms__segment){ first, end, set, clear };
+	return 0;
+}
+
+int gms__plan_check(struct gms__plan *plan)
+{
+	const struct gms__segment *segment = plan->segments.items;
+	int err;
+
 	lock(plan);
-
-	segment = plan->segments.items;
 	for (size_t i = 0; i < plan->segments.n; i++) {
 		err = check_segment(plan, &segment[i]);
 		if (err)
@@ -357,9 +375,19 @@ int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
 		err = journal(plan);
 	if (err)
 		return err;
-	if (gms__map_provide(&space->map, &plan->needs, &plan->tables, may_alloc))
+	if (gms__map_provide(&plan->space->map, &plan->needs, &plan->tables, plan->may_alloc))
 		return no_memory(plan, segment->first);
 	return 0;
+}
+
+int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
+		   const struct gms_change *changes, size_t nchanges, bool may_alloc)
+{
+	int err;
+
+	gms__plan_begin(plan, space, may_alloc);
+	err = normalise(plan, changes, nchanges);
+	return err ? err : gms__plan_check(plan);
 }
 
 void gms__plan_charge(struct gms__plan *plan)

@@ -83,6 +83,16 @@ struct gms__plan {
 /* Changes are valid, nchanges is at least 1. On an error, drop it all the same. */
 int  gms__plan_make(struct gms__plan *plan, struct gms_space *space,
 		    const struct gms_change *changes, size_t nchanges, bool may_alloc);
+/*
+ * The same in steps, for who has segments that ascend and are disjoint (batch.h):
+ * begin, add each of them, and check, if there is one. Neighbours that touch and
+ * are equal are joined.
+ */
+void gms__plan_begin(struct gms__plan *plan, struct gms_space *space, bool may_alloc);
+int  gms__plan_add(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state set,
+		   gms_state clear);
+int  gms__plan_check(struct gms__plan *plan);
+
 int  gms__plan_commit(struct gms__plan *plan);
 /* What was counted goes into the ledger. */
 void gms__plan_charge(struct gms__plan *plan);

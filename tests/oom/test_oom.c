@@ -184,6 +184,17 @@ static int act_every_gib(struct stage *stage)
 	return gms_convert(stage->space, batch, 64, NULL, NULL);
 }
 
+static int act_bitmap(struct stage *stage)	/* ragged, over two regions with a host */
+{
+	static const uint64_t words[40] = {
+		0x5, 0, UINT64_MAX, 0xff00ff00ff00ff00, 0, 0x8000000000000001, 1, 2, 3, 4,
+		[20] = 0xaaaaaaaaaaaaaaaa, [21] = 0xaaaaaaaaaaaaaaaa, [39] = UINT64_MAX
+	};
+
+	return gms_bitmap_import(stage->space, FX_RANGE(FX_1G - 1000, 2500), S, S, 0, words,
+				 GMS_BITMAP_ASSIGN, NULL);
+}
+
 static int act_pin(struct stage *stage)
 {
 	return gms_pin(stage->space, FX_RANGE(900, 40), GMS_PIN_WRITE, 2, &stage->pin, NULL);
@@ -216,6 +227,9 @@ static const struct scenario scenarios[] = {
 	{ "large batch on ragged", prepare_ragged, act_large_batch, false },
 	{ "both ways on ragged", prepare_ragged, act_both_ways, false },
 	{ "every GiB", prepare_large, act_every_gib, false },
+	{ "bitmap", prepare_nothing, act_bitmap, false },
+	{ "bitmap on ragged", prepare_ragged, act_bitmap, false },
+	{ "bitmap, dry", prepare_dry, act_bitmap, false },
 	{ "pin", prepare_dry, act_pin, false },
 	{ "other attributes, dry", prepare_dry, act_dirty, false },
 	{ "share a span, dry", prepare_dry, act_share_span, false },

@@ -188,26 +188,36 @@ START_TEST(every_bit_of_every_word_can_differ)	/* _i: table */
 }
 END_TEST
 
-START_TEST(plane_copy_writes_little_endian_bytes_anywhere)	/* _i: table */
+START_TEST(planes_copy_writes_little_endian_bytes_anywhere)	/* _i: table */
 {
-	uint64_t *plane = at_edge(GMS__PLANE_WORDS * sizeof(*plane), false);
-	unsigned char wanted[GMS__PLANE_BITS / 8];
+	enum { N = 5, BYTES = GMS__PLANE_BITS / 8 };
+	uint64_t *planes = at_edge(N * BYTES, false);
+	unsigned char wanted[N * BYTES];
 
 	for (unsigned round = 0; round < 640 / fx_slowdown(); round++) {
-		const unsigned off = round % 64;
-		unsigned char *out = room + room_bytes - sizeof(wanted) - off;
-		const uint64_t flip = round % 3 ? fx_rand_u64(&rng) : round % 2 ? UINT64_MAX : 0;
-		const uint64_t base = round % 5 ? fx_rand_u64(&rng) : round % 2 ? UINT64_MAX : 0;
+		const unsigned off = round % 64, n = round % (N + 1);
+		unsigned char *out = room + room_bytes - n * BYTES - off;
+		struct gms__plane_copy copy[N];
 
-		fill(plane, GMS__PLANE_WORDS, round);
+		fill(planes, N * GMS__PLANE_WORDS, round);
 		memset(wanted, 0, sizeof(wanted));
-		for (unsigned b = 0; b < GMS__PLANE_BITS; b++)
-			if ((bit(plane, b) && flip >> b % 64 & 1) != (base >> b % 64 & 1))
-				wanted[b / 8] |= (unsigned char)(1 << b % 8);
-		memset(out - 1, 0x5a, sizeof(wanted) + 1 + off);
-		tables[_i]->plane_copy(out, plane, flip, base);
-		ck_assert_mem_eq(out, wanted, sizeof(wanted));
-		expect(out[-1] == 0x5a && (!off || out[sizeof(wanted)] == 0x5a),
+		for (unsigned i = 0; i < n; i++) {
+			/* In any order, one twice perhaps. */
+			const uint64_t *plane = planes + fx_rand_below(&rng, N) * GMS__PLANE_WORDS;
+			const uint64_t flip = round % 3 ? fx_rand_u64(&rng) :
+					      round % 2 ? UINT64_MAX : 0;
+			const uint64_t base = round % 5 ? fx_rand_u64(&rng) :
+					      round % 2 ? UINT64_MAX : 0;
+
+			copy[i] = (struct gms__plane_copy){ plane, flip, base };
+			for (unsigned b = 0; b < GMS__PLANE_BITS; b++)
+				if ((bit(plane, b) && flip >> b % 64 & 1) != (base >> b % 64 & 1))
+					wanted[i * BYTES + b / 8] |= (unsigned char)(1 << b % 8);
+		}
+		memset(out - 1, 0x5a, n * BYTES + 1 + off);
+		tables[_i]->planes_copy(out, copy, n);
+		ck_assert_mem_eq(out, wanted, n * BYTES);
+		expect(out[-1] == 0x5a && (!off || out[n * BYTES] == 0x5a),
 		       "wrote outside, %u from the end", off);
 	}
 }
@@ -242,7 +252,8 @@ START_TEST(words_that_others_store_are_read_in_one_piece)	/* _i: table */
 		unsigned char out[GMS__PLANE_BITS / 8];
 		unsigned count;
 
-		tables[_i]->plane_copy(out, race.plane, UINT64_MAX, 0);
+		tables[_i]->planes_copy(out, &(struct gms__plane_copy){ race.plane, UINT64_MAX, 0 },
+					1);
 		for (unsigned i = 0; i < sizeof(out); i++)
 			expect(out[i] == out[i & ~7u], "byte %u is of another word", i);
 		changes += out[0] != last;
@@ -345,7 +356,7 @@ int main(void)
 	tcase_add_loop_test(t, sum16_sums_any_number_of_any_counts, 0, ntables);
 	tcase_add_loop_test(t, words_are_equal_up_to_the_first_that_differs, 0, ntables);
 	tcase_add_loop_test(t, every_bit_of_every_word_can_differ, 0, ntables);
-	tcase_add_loop_test(t, plane_copy_writes_little_endian_bytes_anywhere, 0, ntables);
+	tcase_add_loop_test(t, planes_copy_writes_little_endian_bytes_anywhere, 0, ntables);
 	tcase_add_loop_test(t, words_that_others_store_are_read_in_one_piece, 0, ntables);
 #ifdef GMS__BULK_AVX2
 	if (listed(avx2_flags) < 0)
