@@ -96,19 +96,21 @@ int gms_count(const struct gms_space *space, struct gms_range range, gms_state m
 	struct gms_run run;
 	struct gms_iter it;
 	uint64_t n = 0;
-	int err;
+	int err = -EINVAL;
 
-	if (!npages)
-		return -EINVAL;
-	err = gms_iter_init_match(&it, space, range, mask, value);
+	if (counted(mask) && value == mask) {
+		if (space && npages && gms__range_ok(range)) {
+			*npages = gms__map_count(&space->map, range.first, end, mask);
+			err = 0;
+		}
+		return err;
+	}
+	if (npages)
+		err = gms_iter_init_match(&it, space, range, mask, value);
 	if (err)
 		return err;
 	if (!mask) {
 		*npages = gms__region_pages(&space->map, range.first, end);
-		return 0;
-	}
-	if (counted(mask) && value) {
-		*npages = gms__map_count(&space->map, range.first, end, mask);
 		return 0;
 	}
 	while (gms_iter_next(&it, &run))

@@ -223,8 +223,9 @@ void fx_host_check(struct fx_host *host, const struct gms_space *space, struct g
 
 		if (state == GMS_HOLE)
 			continue;
-		ck_assert_msg(bit(host, gfn) == !!(state & GMS_STATE_SHARED),
-			      "page 0x%" PRIx64 ": the host has it %s, the books say %s", gfn,
+		/* An assertion of Check is a write to a file: none a page. */
+		if (bit(host, gfn) != !!(state & GMS_STATE_SHARED))
+			ck_abort_msg("page 0x%" PRIx64 ": the host has it %s, the books say %s", gfn,
 			      bit(host, gfn) ? "mapped" : "unmapped",
 			      state & GMS_STATE_SHARED ? "shared" : "private");
 	}
