@@ -374,7 +374,7 @@ static void step_convert(void)
 	struct gms_convert_result result;
 	struct gms_convert_opts opts;
 	bool no_memory = false, breaks = false;
-	gms_gfn from = 0, gfn;
+	gms_gfn from = 0, gfn = 0;
 	size_t drawn;
 	int err, should;
 

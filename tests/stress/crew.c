@@ -47,7 +47,7 @@ static void *work(void *arg)
 
 void crew_run(struct crew *crew)
 {
-	const uint64_t seconds = fx_env_u64("GMS_STRESS_SECONDS", fx_slowdown() > 1 ? 2 : 1);
+	const uint64_t seconds = fx_env_u64("GMS_STRESS_SECONDS", 1);
 	const struct timespec tick = { 0, 20 * 1000 * 1000 };
 
 	pthread_mutex_init(&crew->lock, NULL);

@@ -85,7 +85,7 @@ static void edit(gms_gfn first, gms_gfn end, gms_state set, gms_state clear)
 
 static void compare(void)
 {
-	uint64_t shared = 0, pos = FIRST, at = 0;
+	uint64_t shared = 0, pos = FIRST, at = 0, failed = 0;
 	struct gms_cursor cursor = { 0 };
 	struct gms_run run;
 
@@ -93,11 +93,12 @@ static void compare(void)
 		ck_assert_uint_eq(run.first, FIRST + at);
 		ck_assert(!at || oracle[at - 1] != run.state);		/* I1 */
 		for (uint64_t i = 0; i < run.npages; i++, at++) {
-			ck_assert_uint_eq(oracle[at], run.state);
+			failed += oracle[at] != run.state;
 			shared += oracle[at] & GMS_STATE_SHARED;
 		}
 	}
 	ck_assert_uint_eq(at, PAGES);
+	ck_assert_uint_eq(failed, 0);	/* an assertion of Check is a write to a file */
 	ck_assert_uint_eq(gms__map_count(map, FIRST, FIRST + PAGES, GMS_STATE_SHARED), shared);
 }
 
