@@ -181,9 +181,13 @@ static int turn(struct gms_space *space, struct gms_range range, gms_state set, 
 		struct gms_convert_result *result)
 {
 	const struct gms_change change = { range, set, clear };
+	int err;
 
-	if (!space || (result && gms__sized_check(result, sizeof(*result))))
-		return space ? gms__sized_check(result, sizeof(*result)) : -EINVAL;
+	if (!space)
+		return -EINVAL;
+	err = result ? gms__sized_check(result, sizeof(*result)) : 0;
+	if (err)
+		return err;
 	if (result)
 		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
 	return gms__range_ok(range) ? convert_one(space, &change, true, result) : -EINVAL;
