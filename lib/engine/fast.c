@@ -61,13 +61,13 @@ static unsigned cut(struct fast *f, uint64_t word)
 
 		if (all && all != GMS__GIB_PAGES) {
 			gms__shape_cut(space, gfn, GMS_ORDER_1G, true, NULL);
-			gms__shard_count(gms__space_shard(space, gfn), GMS_ACCT_SPLITS_1G, 1);
+			gms__space_count(space, gfn, GMS_ACCT_SPLITS_1G, 1);
 			n++;
 		}
 	}
 	if (shared && shared != GMS__BLOCK_PAGES) {
 		gms__shape_cut(space, gfn, GMS_ORDER_2M, true, NULL);
-		gms__shard_count(gms__space_shard(space, gfn), GMS_ACCT_SPLITS_2M, 1);
+		gms__space_count(space, gfn, GMS_ACCT_SPLITS_2M, 1);
 		n++;
 	}
 	return n;
@@ -98,16 +98,15 @@ static void change(struct fast *f, struct gms__edit *e, struct gms__tables *tabl
 {
 	struct gms__map *map = &f->space->map;
 	uint64_t *seq = &map->stripe[gms__stripe_of(f->first)].seq;
-	const bool folios = gms__region_order(f->row) &&
-			    (f->turned[GMS__TO_SHARED] || f->turned[GMS__TO_PRIVATE]);
+	const bool folios = gms__region_order(f->row);
 
 	gms__store(seq, *seq + 1);	/* as gms__map_change_begin() */
-	if (folios)
+	if (folios && (f->turned[GMS__TO_SHARED] || f->turned[GMS__TO_PRIVATE]))
 		result->splits = cut(f, *e->at);
 	if (f->set & GMS_STATE_SHARED)
 		gms__light(gms__words_of(f->row), gms__gib_at(f->row, f->first));
 	gms__edit_do(e, tables);
-	if (folios)
+	if (folios && ((f->set | f->clear) & GMS_STATE_SHARED))
 		result->merges = gms__shape_merge(f->space, f->first, f->end, tables);
 	gms__map_after(map, f->row, f->first, e->chunk, tables);
 	gms__store(seq, *seq + 1);

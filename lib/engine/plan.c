@@ -393,14 +393,13 @@ int gms__plan_make(struct gms__plan *plan, struct gms_space *space,
 void gms__plan_charge(struct gms__plan *plan)
 {
 	struct gms__ledger *ledger = &plan->space->ledger;
-	const unsigned own = plan->stripes ? (unsigned)__builtin_ctzll(plan->stripes) :
-					     GMS__STRIPES;
 
-	if (plan->stripes || plan->owns) {
-		gms__ledger_charge(ledger, &ledger->shard[own], &plan->charge);
+	if (plan->stripes) {
+		gms__ledger_charge(ledger, &ledger->shard[__builtin_ctzll(plan->stripes)],
+				   &plan->charge);
 		return;
 	}
-	/* It never came to the locks. */
+	/* It never came to the locks, or owns its GiB without. */
 	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++)
 		gms__ledger_count(ledger, kind, plan->charge.count[kind]);
 }

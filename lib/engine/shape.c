@@ -37,8 +37,10 @@ void gms__shape_cut(struct gms_space *space, gms_gfn gfn, unsigned order, bool c
 
 	gms__region_find(&space->map, gfn, &row, &check);
 	gms__map_set_split(&space->map, &row, gfn, order, cut, tables);
-	gms__shard_folios(gms__space_shard(space, gfn), order, cut ? -1 : 1);
-	gms__shard_folios(gms__space_shard(space, gfn), below, cut ? 512 : -512);
+	gms__space_gauge(space, gfn, GMS__FOLIOS_4K + order / GMS_ORDER_2M,
+			 cut ? UINT64_MAX : 1);
+	gms__space_gauge(space, gfn, GMS__FOLIOS_4K + below / GMS_ORDER_2M,
+			 cut ? 512 : -UINT64_C(512));
 }
 
 static bool pinned(struct gms_space *space, gms_gfn gfn, unsigned order)
@@ -68,8 +70,8 @@ static bool merge_one(struct gms_space *space, const struct gms__region *row, gm
 	    pinned(space, gfn, order))
 		return false;
 	gms__shape_cut(space, gfn, order, false, tables);
-	gms__shard_count(gms__space_shard(space, gfn), order == GMS_ORDER_1G ?
-			 GMS_ACCT_MERGES_1G : GMS_ACCT_MERGES_2M, 1);
+	gms__space_count(space, gfn, order == GMS_ORDER_1G ? GMS_ACCT_MERGES_1G :
+							     GMS_ACCT_MERGES_2M, 1);
 	return true;
 }
 
@@ -86,8 +88,9 @@ static uint64_t merge_gib(struct gms_space *space, const struct gms__region *row
 	}
 	if (gms__region_order(row) == GMS_ORDER_1G && !gms__map_any_split_2m(row, end - 1))
 		n += merge_one(space, row, end - 1, GMS_ORDER_1G, tables);
-	if (n)
-		gms__map_settle(&space->map, row, end - 1, tables, large);
+	if (n)	/* O3: the stripe's idle GiB are not an owner's to move */
+		gms__map_settle(&space->map, row, end - 1, tables,
+				large || gms__map_is_owned(&space->map, end - 1));
 	return n;
 }
 

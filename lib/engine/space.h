@@ -49,11 +49,38 @@ int  gms__space_region_add(struct gms_space *space, const struct gms_region_opts
 			   const struct gms_backend *backend, uint32_t *id);
 int  gms__space_region_remove(struct gms_space *space, uint32_t id);
 
-/* What a stripe's holder, or the owner of its GiB, counts in. */
+/* What the holder of a stripe counts in. */
 static inline struct gms__ledger_shard *gms__space_shard(struct gms_space *space, gms_gfn gfn)
 {
-	return &space->ledger.shard[gms__map_is_owned(&space->map, gfn) ? GMS__STRIPES :
-				    gms__stripe_of(gfn)];
+	return &space->ledger.shard[gms__stripe_of(gfn)];
+}
+
+/*
+ * For the holder of the stripe, or the owner of the GiB. Who holds a stripe may
+ * see an owner who is only waiting for it: so what owners count is added
+ * atomically.
+ */
+static inline void gms__space_add(struct gms_space *space, gms_gfn gfn, uint64_t *mine,
+				  uint64_t *owners, uint64_t more)
+{
+	if (gms__unlikely(gms__map_is_owned(&space->map, gfn)))
+		gms__add(owners, more);
+	else
+		__atomic_store_n(mine, *mine + more, __ATOMIC_RELAXED);
+}
+
+static inline void gms__space_count(struct gms_space *space, gms_gfn gfn, uint32_t kind,
+				    uint64_t count)
+{
+	gms__space_add(space, gfn, &gms__space_shard(space, gfn)->count[kind],
+		       &space->ledger.shard[GMS__STRIPES].count[kind], count);
+}
+
+static inline void gms__space_gauge(struct gms_space *space, gms_gfn gfn, unsigned gauge,
+				    uint64_t more)
+{
+	gms__space_add(space, gfn, &gms__space_shard(space, gfn)->gauge[gauge],
+		       &space->ledger.shard[GMS__STRIPES].gauge[gauge], more);
 }
 
 /* Not empty, and its end can be said. */

@@ -38,12 +38,16 @@ static enum gms__kind kind_after(struct gms__palette *palette, const struct gms_
 
 /*
  * A leaf from the hand for a kind, or for a larger one. An edit that is undone
- * may find the block's old leaf only, which was larger than it had to be.
+ * may find the block's old leaf only, which was larger than it had to be; or
+ * smaller, where a list had come down to two states.
  */
-static void *leaf_for(struct gms__tables *tables, enum gms__kind *kind)
+static void *leaf_for(struct gms__tables *tables, unsigned nruns, enum gms__kind *kind)
 {
 	void *leaf;
 
+	if (*kind == GMS__PLANE && nruns <= 16 && !tables->leaves[GMS__LEAF64].n &&
+	    tables->leaves[GMS__LEAF32].n)
+		*kind = GMS__LIST16;
 	for (;;) {
 		leaf = gms__stock_pop(&tables->leaves[gms__block_class(*kind)]);
 		if (leaf || *kind == GMS__WIDE)
@@ -69,7 +73,7 @@ static void edit_apart(struct gms__edit *e, struct gms__tables *tables)
 		return;
 	kind = kind_after(palette, &runs, *e->at, gms__edit_whole(e));
 	if (gms__block_has_leaf(kind))
-		leaf = leaf_for(tables, &kind);
+		leaf = leaf_for(tables, runs.n, &kind);
 	gms__edit_publish(e, gms__runs_word(&runs, kind, palette, leaf), tables);
 }
 

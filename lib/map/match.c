@@ -207,6 +207,7 @@ static enum sought seek(struct search *s, struct gms_cursor *cursor, struct gms_
 		const struct gms__region *row;
 		enum sought found = SOUGHT_NONE;
 		gms_gfn first, end, pos, stop;
+		struct gms__region copy;	/* of what says where words are */
 
 		cursor->check = gms__load(&map->table);
 		cursor->npages = 0;
@@ -223,13 +224,15 @@ static enum sought seek(struct search *s, struct gms_cursor *cursor, struct gms_
 		end = first + gms__load(&row->npages);
 		pos = gms__max(s->pos, first);
 		cursor->region = gms__region_id(row);
-		cursor->gib_at = gms__gib_at(row, pos);
+		copy.first = first;
+		copy.words = gms__load(&row->words);
+		cursor->gib_at = gms__gib_at(&copy, pos);
 		if (gms__unlikely(gms__table_changed(map, cursor->check)))
 			continue;
 		if (pos >= s->end)
 			break;
 		if (s->shared && far) {
-			const uint64_t *lit = gms__words_of(row)->lit;
+			const uint64_t *lit = gms__words_of(&copy)->lit;
 			const uint64_t g = gms__gib_of(first);
 
 			pos = gms__max(pos, (g + gms__next_lit(lit, gms__gib_of(pos) - g,
@@ -240,7 +243,7 @@ static enum sought seek(struct search *s, struct gms_cursor *cursor, struct gms_
 					s->pos = gms__min(end, s->end);
 				continue;
 			}
-			cursor->gib_at = gms__gib_at(row, pos);
+			cursor->gib_at = gms__gib_at(&copy, pos);
 		}
 		stop = gms__min((pos | (GMS__GIB_PAGES - 1)) + 1, end);
 		cursor->gib = gms__load(cursor->gib_at);

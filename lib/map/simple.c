@@ -282,6 +282,9 @@ static void settle(struct gms__edit *e, struct gms__tables *tables)
 	if (!nonzero) {
 		gms__edit_publish(e, gms__block_uniform(palette,
 				gms__palette_state(palette, gms__block_base(word))), tables);
+	} else if (e->map->bulk->plane_count(plane) == e->hi - e->lo) {
+		gms__edit_publish(e, gms__block_uniform(palette,
+				gms__palette_state(palette, gms__block_other(word))), tables);
 	} else if (nonzero == 1) {
 		const uint64_t x = plane[last], low = x & -x;
 		const unsigned first = last * 64 + (unsigned)__builtin_ctzll(x);
@@ -290,9 +293,6 @@ static void settle(struct gms__edit *e, struct gms__tables *tables)
 			gms__edit_publish(e, gms__block_runs(PLACES(word), first,
 							     first + popcount(x), PAGES, PAGES),
 					  tables);
-	} else if (e->map->bulk->plane_count(plane) == e->hi - e->lo) {
-		gms__edit_publish(e, gms__block_uniform(palette,
-				gms__palette_state(palette, gms__block_other(word))), tables);
 	}
 }
 

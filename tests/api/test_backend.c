@@ -350,6 +350,30 @@ START_TEST(space_calls_like_free_and_remove_call_no_backend)
 }
 END_TEST
 
+/* A list that came down to two states, a run of which goes and has to come back. */
+START_TEST(undo_brings_a_list_of_two_states_back)
+{
+	static const struct gms_change dirty[] = {
+		{ { 1, 1 }, GMS_STATE_DIRTY, 0 }, { { 3, 1 }, GMS_STATE_DIRTY, 0 }
+	}, clean[] = {
+		{ { 1, 1 }, 0, GMS_STATE_DIRTY }, { { 3, 1 }, 0, GMS_STATE_DIRTY }
+	};
+	struct fx_snap before, after;
+
+	for (gms_gfn gfn = 0; gfn < 6; gfn += 2)
+		ck_assert_int_eq(gms_share(space, FX_RANGE(gfn, 1), NULL), 0);
+	ck_assert_int_eq(gms_convert(space, dirty, 2, NULL, NULL), 0);
+	ck_assert_int_eq(gms_convert(space, clean, 2, NULL, NULL), 0);
+	fx_snap_take(&before, space, host);
+	fx_host_fail_after(host, 0, -EIO);
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(0, 1), NULL), -EIO);
+	fx_snap_take(&after, space, host);
+	fx_snap_same(&before, &after);
+	fx_host_check(host, space, all);
+	fx_check(space);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("backend");
@@ -374,6 +398,7 @@ int main(void)
 	tcase_add_loop_test(tc, failure_at_any_run_leaves_no_trace, 0, 6);
 	tcase_add_loop_test(tc, failure_of_the_second_backend_undoes_the_first, 0, 2);
 	tcase_add_test(tc, failing_undo_is_counted_and_the_books_stay_sound);
+	tcase_add_test(tc, undo_brings_a_list_of_two_states_back);
 	tcase_add_test(tc, a_refused_batch_never_reaches_the_backend);
 	return fx_run(s);
 }

@@ -430,6 +430,24 @@ START_TEST(result_of_an_error_is_of_that_error)
 }
 END_TEST
 
+/* All of a block there is, where a region ends within a word of bits. */
+START_TEST(a_small_region_that_fills_up_is_uniform)
+{
+	static const gms_gfn begun[] = { 1024, 1034, 1044, 1063 };
+	struct gms_space *small = fx_plain_space(NULL);
+	bool uniform;
+
+	fx_region(small, FX_RANGE(1024, 40), 0, 0, NULL);
+	for (unsigned i = 0; i < 4; i++)
+		ck_assert_int_eq(gms_share(small, FX_RANGE(begun[i], 1), NULL), 0);
+	ck_assert_int_eq(gms_share(small, FX_RANGE(1025, 38), NULL), 0);
+	fx_check(small);
+	ck_assert_int_eq(gms_uniform(small, FX_RANGE(1024, 40), GMS_STATE_SHARED, &uniform), 0);
+	ck_assert(uniform);
+	gms_space_free(small);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("convert");
@@ -461,5 +479,6 @@ int main(void)
 	tcase_add_test(tc, frozen_pages_do_not_turn_private);
 	tcase_add_test(tc, the_lowest_refused_page_decides);
 	tcase_add_test(tc, no_alloc_refuses_what_was_not_set_aside);
+	tcase_add_test(tc, a_small_region_that_fills_up_is_uniform);
 	return fx_run(s);
 }

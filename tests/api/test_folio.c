@@ -356,6 +356,24 @@ START_TEST(none_tracks_mixed_folios_without_cutting)
 }
 END_TEST
 
+/* What one page names is merged by, wherever it turns (C8). */
+START_TEST(eager_merges_where_shared_is_named_and_nothing_turns)
+{
+	const struct gms_change dirty = { FX_RANGE(FIRST + 5, 1), GMS_STATE_SHARED | GMS_STATE_DIRTY, 0 };
+	struct gms_convert_result result;
+	struct gms_folio folio;
+
+	GMS_INIT(&result);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(FIRST, FX_2M), NULL), 0);
+	ck_assert_int_eq(gms_folio_split(space, FIRST + 5, GMS_ORDER_4K), 0);
+	ck_assert_int_eq(gms_convert(space, &dirty, 1, NULL, &result), 0);
+	ck_assert_uint_eq(result.merges, 1);
+	ck_assert_int_eq(gms_folio_at(space, FIRST + 5, &folio), 0);
+	ck_assert_uint_eq(folio.order, GMS_ORDER_2M);
+	fx_check(space);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("folio");
@@ -368,6 +386,7 @@ int main(void)
 	tcase_add_test(tc, levels_cut_only_along_the_path);
 	tcase_add_test(tc, eager_merges_in_the_commit_that_makes_it_possible);
 	tcase_add_test(tc, other_attributes_do_not_cut);
+	tcase_add_test(tc, eager_merges_where_shared_is_named_and_nothing_turns);
 	tcase_add_test(tc, eager_waits_for_the_last_pin);
 	tcase_add_test(tc, a_pin_elsewhere_in_the_gib_does_not_stop_2m_merges);
 
