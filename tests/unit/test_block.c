@@ -119,6 +119,12 @@ START_TEST(random_runs_come_back_from_every_kind)
 		}
 		seen[store_and_compare(lo, hi)]++;
 	}
+	/* Uniform in a state for which there is no place any more. */
+	for (unsigned i = 0; i < GMS__PLACES; i++)
+		gms__palette_place(&palette, 0x4000 + i);
+	for (unsigned i = 0; i < PAGES; i++)
+		page[i] = 0x7fff;
+	seen[store_and_compare(0, PAGES)]++;
 	for (unsigned kind = 0; kind < GMS__KINDS; kind++)
 		ck_assert_msg(seen[kind], "kind %u was never used", kind);
 }
