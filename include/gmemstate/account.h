@@ -36,6 +36,13 @@ enum gms_acct_kind {
 	GMS_ACCT_PINS,		   /**< gms_pin() calls that succeeded. */
 	GMS_ACCT_UNPINS,	   /**< gms_unpin() calls that succeeded. */
 	GMS_ACCT_PINS_REFUSED,	   /**< gms_pin() calls refused for a page. */
+	GMS_ACCT_DRY_RUNS,	   /**< Conversions that were only tried out. */
+	GMS_ACCT_DISCARD_FAILURES, /**< Discards that a backend failed. */
+	GMS_ACCT_PARKED,	   /**< Conversions that were parked. */
+	GMS_ACCT_LISTENER_CALLS,   /**< Calls of listeners, but begin and end. */
+	GMS_ACCT_LISTENER_VETOES,  /**< Conversions that a listener refused or failed. */
+	GMS_ACCT_SPANS_MAPPED,	   /**< Spans that listeners were given. */
+	GMS_ACCT_SPANS_UNMAPPED,   /**< Spans that listeners gave up. */
 
 	GMS_ACCT_GUEST_EXITS,	   /**< Exits from the guest to the host kernel. */
 	GMS_ACCT_HYPERCALLS,	   /**< Hypercalls of the guest. */

@@ -4,19 +4,30 @@
  * @brief The host side of a region: what carries a conversion out.
  *
  * The core keeps the books and calls a backend for what only the host can do.
- * All runs of one commit and direction arrive in one call, in order of gfn,
- * coalesced, no page twice: a kernel interface that takes a vector gets one.
- * Only where regions of another backend lie between them there are several
- * calls. The flush at the end covers them all.
+ * All runs of one commit and operation arrive in one call, in order of gfn,
+ * coalesced, no page twice, whatever regions of other backends lie between them:
+ * a kernel interface that takes a vector gets one. One flush per backend ends
+ * the commit.
  *
- * Order within a commit. To private: the state is flipped, so that no new pin
- * is taken, then unmap_host. To shared: map_host, then the state is flipped.
- * One flush per backend ends the commit. When an operation fails, everything
- * done so far is undone by the opposite operation, in reverse order.
+ * Order within a commit, of a backend's operations and of what goes on between:
+ *
+ *   1. split, for folios that will be mixed; 1G before 2M
+ *   2. listeners give up what they lose
+ *   3. what does not turn shared is flipped, so that no new pin is taken
+ *   4. unmap_host, then set_attributes, of what turns private
+ *   5. direct_map of what leaves the direct map, populate, direct_map of what returns
+ *   6. set_attributes, then map_host, of what turns shared
+ *   7. what turns shared is flipped; listeners map what they gain
+ *   8. discard of what lost its memory, flush, merge: these cannot be undone, and
+ *      their failures are counted but do not undo the conversion
+ *
+ * When an operation of 1 to 7 fails, everything done so far is undone by the
+ * opposite operation, in reverse order, and what was called is flushed.
  *
  * An operation runs while the library holds the locks of the GiB blocks that
  * are being converted, and no other: it may call the reading functions (class
- * R) of any space, gms_charge_add(), and nothing else of this library.
+ * R) of any space, gms_charge_add(), and nothing else of this library. Commits in
+ * different GiB may call one backend from several threads at once.
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H
@@ -25,6 +36,13 @@
 
 GMS_BEGIN_DECLS
 
+/** @brief What shall be in a page after it turned. */
+enum gms_content {
+	GMS_CONTENT_ANY = 0,	/**< Whatever the host does: nobody relies on it. */
+	GMS_CONTENT_PRESERVE,	/**< What was in it. */
+	GMS_CONTENT_ZERO	/**< Zeros. */
+};
+
 /** @brief Adjacent pages of one region that turn the same way. */
 struct gms_host_run {
 	gms_gfn	  first;		/**< First frame. */
@@ -32,6 +50,20 @@ struct gms_host_run {
 	uint64_t  backing_id;		/**< The region's backing id. */
 	uint64_t  backing_offset_bytes;	/**< Where the run begins in the backing. */
 	void	 *hva;			/**< Where it begins in the VMM, or NULL if not mapped. */
+	gms_state mask;			/**< The attribute that turns: SHARED, DIRECT_MAP, POPULATED. */
+	gms_state to;			/**< What it turns to: @p mask, or 0. */
+	uint32_t  content;		/**< enum gms_content, as the conversion asked. */
+	uint32_t  reserved;		/**< The library's. */
+};
+
+/** @brief A folio that is cut, or grown together. */
+struct gms_host_folio {
+	gms_gfn	  first;		/**< First frame. */
+	uint64_t  backing_id;		/**< The region's backing id. */
+	uint64_t  backing_offset_bytes;	/**< Where the folio begins in the backing. */
+	void	 *hva;			/**< Where it begins in the VMM, or NULL if not mapped. */
+	uint32_t  order;		/**< The larger order: one folio of it. */
+	uint32_t  parts_order;		/**< The smaller: the folios it is made of. */
 };
 
 /** @brief Where a backend reports what it spent. Opaque. */
@@ -77,6 +109,16 @@ struct gms_backend {
 	gms_host_fn  *map_host;	  /**< Give the pages to the VMM. */
 	/** One flush for all that the commit changed. Cannot fail. */
 	void	    (*flush)(void *ctx, struct gms_charge *charge);
+	gms_host_fn  *set_attributes; /**< Tell KVM that the pages are shared, or private. */
+	gms_host_fn  *direct_map; /**< Take the pages out of the kernel's direct map, or back. */
+	gms_host_fn  *populate;	  /**< Give the pages memory; undone by discard. */
+	gms_host_fn  *discard;	  /**< Give the pages' memory back to the host. */
+	/** Cut a folio in the host. 0, or a negative errno: then nothing was cut. */
+	int	    (*split)(void *ctx, const struct gms_host_folio *folio,
+			     struct gms_charge *charge);
+	/** A folio is one again. Cannot fail; also undoes split. */
+	void	    (*merge)(void *ctx, const struct gms_host_folio *folio,
+			     struct gms_charge *charge);
 };
 
 GMS_END_DECLS

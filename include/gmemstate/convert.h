@@ -20,10 +20,31 @@ struct gms_change {
 
 /** Take no memory from the allocator, only what gms_space_reserve() set aside. */
 #define GMS_CONVERT_NO_ALLOC	(UINT32_C(1) << 0)
+/**
+ * Only say what would happen: nothing changes, and no code of the embedder is
+ * called. merges and flushes, which only a commit can tell, stay 0.
+ */
+#define GMS_CONVERT_DRY_RUN	(UINT32_C(1) << 1)
+/** Do not stop at the lowest page that is refused: find all that stands in the way. */
+#define GMS_CONVERT_ALL_BLOCKERS	(UINT32_C(1) << 2)
 
 /** @brief How a batch fails. */
 enum gms_convert_mode {
-	GMS_CONVERT_ATOMIC = 0	/**< Everything, or nothing at all. */
+	GMS_CONVERT_ATOMIC = 0,	/**< Everything, or nothing at all. */
+	/**
+	 * In order of page, up to the first that is refused; what is done stays done,
+	 * and submitting the same batch again goes on from there.
+	 */
+	GMS_CONVERT_PROGRESS
+};
+
+/** @brief What stands in the way of a conversion. */
+struct gms_blocker {
+	struct gms_range range;	/**< Pages of the conversion that it blocks. */
+	uint64_t id;		/**< The gms_pin_id of a pin; else 0. */
+	gms_tag	 tag;		/**< The pin's owner; else 0. */
+	uint32_t reason;	/**< enum gms_reason. */
+	uint32_t flags;		/**< GMS_PIN_* bits of a pin; else 0. */
 };
 
 /** @brief Options of gms_convert(). Clear with GMS_INIT() first. */
@@ -31,7 +52,16 @@ struct gms_convert_opts {
 	size_t	 size;	/**< Bytes of this struct the caller knows. */
 	uint32_t flags;	/**< GMS_CONVERT_* bits. */
 	uint32_t mode;	/**< enum gms_convert_mode. */
-	gms_tag	 tag;	/**< Who asks; kept for later, not used by this version. */
+	gms_tag	 tag;	/**< Who asks, for the ledger; 0: nobody. */
+	uint32_t content;	/**< enum gms_content: handed to backends with what turns. */
+	uint32_t reserved;	/**< 0. */
+	/**
+	 * With #GMS_CONVERT_ALL_BLOCKERS: room for @p blockers_room of them, NULL for
+	 * none; ascending by the page that they block, a pin once for every run of
+	 * pages in one state that it blocks, unless these touch.
+	 */
+	struct gms_blocker *blockers;
+	size_t	 blockers_room;	/**< How many fit. */
 };
 
 /** @brief What a conversion did, or what stopped it. Clear with GMS_INIT(). */
@@ -46,6 +76,12 @@ struct gms_convert_result {
 	gms_gfn	 error_gfn;		/**< On an error that names a page: the lowest one. */
 	uint32_t error_reason;		/**< On error: enum gms_reason. */
 	uint32_t reserved;		/**< 0. */
+	/**
+	 * #GMS_CONVERT_PROGRESS: the first page not done; past the last page of the
+	 * batch when all is. The counts above are of what was done.
+	 */
+	gms_gfn	 next;
+	uint64_t blockers;		/**< #GMS_CONVERT_ALL_BLOCKERS: found, with room or not. */
 };
 
 /**
@@ -103,7 +139,7 @@ GMS_API GMS_MUST_CHECK int
 gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_result *result);
 
 /**
- * @brief Carry out a batch of changes, all of them or none.
+ * @brief Carry out a batch of changes: all of them or none, or as far as it goes.
  *
  * The batch is normalised first: where changes overlap, the later one wins for
  * every attribute it names; pages that are as wanted already are dropped;
@@ -123,8 +159,10 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  * @param result   NULL, or filled in; on an error with the lowest page that was
  *                 refused and why, or with zeros if no page is to blame.
  * @retval 0       Every page is as the batch says.
- * @retval -EINVAL NULL; empty or wrapping range; unknown bit, flag or mode; a bit in
- *                 both set and clear; a struct shorter than its own size member.
+ * @retval -EINVAL NULL; empty or wrapping range; unknown bit, flag, mode or content; a
+ *                 bit in both set and clear; a struct shorter than its own size member;
+ *                 #GMS_CONVERT_PROGRESS with #GMS_CONVERT_DRY_RUN or
+ *                 #GMS_CONVERT_ALL_BLOCKERS.
  * @retval -E2BIG  A nonzero member this library does not know; too many changes to count.
  * @retval -ENOENT A page is a hole; see error_gfn.
  * @retval -EOPNOTSUPP The profile does not know an attribute that is changed; error_gfn is
@@ -137,9 +175,10 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  * @retval -ENOMEM Out of memory, or not enough set aside with #GMS_CONVERT_NO_ALLOC.
  * @retval other   What the backend returned.
  * @par On error
- * Nothing changed, but memory that was had stays set aside. Where several pages
- * were refused, the error is that of the lowest. A backend that failed has been
- * told to undo.
+ * Nothing changed, but memory that was had stays set aside. With
+ * #GMS_CONVERT_PROGRESS the pages below gms_convert_result::next have changed, and
+ * the error is that of the page there. Where several pages were refused, the error
+ * is that of the lowest. A backend that failed has been told to undo.
  * @par Threads
  * W: serialised with other W calls that touch the same GiB. Blocks as long as
  * the backend does. Not async-signal-safe.

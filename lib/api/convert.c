@@ -7,8 +7,8 @@
 #include <gmemstate/convert.h>
 
 #include "base/sized.h"
+#include "engine/convert.h"
 #include "engine/import.h"
-#include "engine/plan.h"
 #include "map/bitmap.h"
 
 static int check_change(const struct gms_space *space, const struct gms_change *change)
@@ -37,18 +37,22 @@ static uint64_t flushes(const struct gms_charge *charge)
 	       charge->count[GMS_ACCT_FLUSH_KERNEL] + charge->count[GMS_ACCT_FLUSH_IOTLB];
 }
 
-static void report(const struct gms__plan *plan, int err, struct gms_convert_result *result)
+static void report(const struct gms__plan *plan, int err, gms_gfn next,
+		   struct gms_convert_result *result)
 {
 	struct gms_convert_result ours;
 
 	GMS_INIT(&ours);
+	ours.next = next;
+	ours.blockers = plan->nblockers;
 	if (err) {
 		ours.error_gfn = plan->error_gfn;
 		ours.error_reason = plan->error_reason;
-	} else {
+	}
+	if (plan->done) {
 		ours.changed_pages = plan->changed_pages;
 		ours.unchanged_pages = plan->unchanged_pages;
-		ours.host_runs = plan->runs[0].n + plan->runs[1].n;
+		ours.host_runs = plan->runs[GMS__HOST_PRIVATE].n + plan->runs[GMS__HOST_SHARED].n;
 		ours.splits = plan->cuts.n;
 		ours.merges = plan->merges;
 		ours.flushes = flushes(&plan->charge);
@@ -56,34 +60,33 @@ static void report(const struct gms__plan *plan, int err, struct gms_convert_res
 	gms__sized_out(result, &ours, sizeof(ours));
 }
 
-/* A plan that was made, or failed to be with err: commit it, say so, drop it. */
-static int carry_out(struct gms__plan *plan, int err, struct gms_convert_result *result)
+/* A plan that has its segments, or failed to get them: carry it out, say so, drop it. */
+static int carry_out(struct gms__plan *plan, int err, bool progress,
+		     struct gms_convert_result *result)
 {
-	if (!err && plan->changed_pages)
-		err = gms__plan_commit(plan);
-	plan->charge.count[GMS_ACCT_CONVERTS] = 1;
-	if (!err)
-		plan->charge.count[GMS_ACCT_PAGES_UNCHANGED] = plan->unchanged_pages;
-	else if (plan->error_reason == GMS_REASON_PINNED ||
-		 plan->error_reason == GMS_REASON_FROZEN)
-		plan->charge.count[GMS_ACCT_BLOCKED] = 1;
-	gms__plan_charge(plan);
+	gms_gfn next = 0;
+
+	if (progress)
+		err = gms__convert_progress(plan, err, &next);
+	else
+		err = gms__convert_plan(plan, err);
 	if (result)
-		report(plan, err, result);
+		report(plan, err, next, result);
 	gms__plan_drop(plan);
 	return err;
 }
 
 static int convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
-		   bool may_alloc, struct gms_convert_result *result)
+		   const struct gms__want *want, bool progress, struct gms_convert_result *result)
 {
 	struct gms__plan plan;
-	int err = gms__plan_make(&plan, space, changes, nchanges, may_alloc);
 
-	return carry_out(&plan, err, result);
+	gms__plan_begin(&plan, space, want);
+	return carry_out(&plan, gms__plan_changes(&plan, changes, nchanges), progress, result);
 }
 
-static void report_fast(const struct gms__fast_result *fast, struct gms_convert_result *result)
+static void report_fast(const struct gms__fast_result *fast, gms_gfn next,
+			struct gms_convert_result *result)
 {
 	struct gms_convert_result ours;
 
@@ -92,26 +95,69 @@ static void report_fast(const struct gms__fast_result *fast, struct gms_convert_
 	ours.unchanged_pages = fast->unchanged_pages;
 	ours.splits = fast->splits;
 	ours.merges = fast->merges;
+	ours.next = next;
 	gms__sized_out(result, &ours, sizeof(ours));
 }
 
-/* One valid change; the result, if any, is of a size that is known. */
-static int convert_one(struct gms_space *space, const struct gms_change *change, bool may_alloc,
+/* One valid change of nobody's; the result, if any, is of a size that is known. */
+static int convert_one(struct gms_space *space, const struct gms_change *change,
+		       const struct gms__want *want, bool progress,
 		       struct gms_convert_result *result)
 {
 	struct gms__fast_result fast;
 
-	if (!gms__fast_convert(space, change, may_alloc, &fast))
-		return convert(space, change, 1, may_alloc, result);
+	if (!gms__fast_convert(space, change, !want->no_alloc, &fast))
+		return convert(space, change, 1, want, progress, result);
 	if (result)
-		report_fast(&fast, result);
+		report_fast(&fast, progress ? change->range.first + change->range.npages : 0,
+			    result);
 	return 0;
+}
+
+#define FLAGS	(GMS_CONVERT_NO_ALLOC | GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS)
+
+static int check_opts(const struct gms_convert_opts *opts)
+{
+	const bool progress = opts->mode == GMS_CONVERT_PROGRESS;
+
+	if ((opts->flags & ~FLAGS) || opts->mode > GMS_CONVERT_PROGRESS || opts->reserved ||
+	    opts->content > GMS_CONTENT_ZERO || (opts->blockers_room && !opts->blockers))
+		return -EINVAL;
+	if (progress && (opts->flags & (GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS)))
+		return -EINVAL;
+	return 0;
+}
+
+static int check_changes(const struct gms_space *space, const struct gms_change *changes,
+			 size_t nchanges, struct gms_convert_result *result)
+{
+	int err = 0;
+
+	if (nchanges > SIZE_MAX / 4 / sizeof(struct gms__segment))
+		return -E2BIG;
+	for (size_t i = 0; i < nchanges && !err; i++) {
+		err = check_change(space, &changes[i]);
+		if (err == -EOPNOTSUPP && result)
+			outside_profile(changes[i].range.first, result);
+	}
+	return err;
+}
+
+/* Nobody shall read what an earlier call left there. */
+static int clear_result(struct gms_convert_result *result)
+{
+	const int err = result ? gms__sized_check(result, sizeof(*result)) : 0;
+
+	if (result && !err)
+		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
+	return err;
 }
 
 int gms_convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
 		const struct gms_convert_opts *theirs, struct gms_convert_result *result)
 {
 	struct gms_convert_opts opts;
+	struct gms__want want;
 	int err = 0;
 
 	if (!space || (nchanges && !changes))
@@ -119,31 +165,31 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 	GMS_INIT(&opts);
 	if (theirs)
 		err = gms__sized_in(&opts, sizeof(opts), theirs);
-	if (!err && result)
-		err = gms__sized_check(result, sizeof(*result));
+	if (!err)
+		err = clear_result(result);
+	if (!err)
+		err = check_opts(&opts);
+	if (!err)
+		err = check_changes(space, changes, nchanges, result);
 	if (err)
 		return err;
-	/* Nobody shall read what an earlier call left there. */
-	if (result)
-		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
-	if ((opts.flags & ~GMS_CONVERT_NO_ALLOC) || opts.mode != GMS_CONVERT_ATOMIC)
-		return -EINVAL;
-	if (nchanges > SIZE_MAX / 4 / sizeof(struct gms__segment))
-		return -E2BIG;
-	for (size_t i = 0; i < nchanges; i++) {
-		err = check_change(space, &changes[i]);
-		if (err == -EOPNOTSUPP && result)
-			outside_profile(changes[i].range.first, result);
-		if (err)
-			return err;
-	}
 	if (!nchanges) {
 		gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
 		return 0;
 	}
-	if (nchanges == 1)
-		return convert_one(space, changes, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);
-	return convert(space, changes, nchanges, !(opts.flags & GMS_CONVERT_NO_ALLOC), result);
+	want = (struct gms__want){
+		.no_alloc = opts.flags & GMS_CONVERT_NO_ALLOC,
+		.dry_run = opts.flags & GMS_CONVERT_DRY_RUN,
+		.all_blockers = opts.flags & GMS_CONVERT_ALL_BLOCKERS,
+		.content = opts.content,
+		.tag = opts.tag,
+		.blockers = opts.blockers,
+		.blockers_room = opts.blockers_room,
+	};
+	if (nchanges == 1 && !want.tag && !want.dry_run)
+		return convert_one(space, changes, &want, opts.mode == GMS_CONVERT_PROGRESS,
+				   result);
+	return convert(space, changes, nchanges, &want, opts.mode == GMS_CONVERT_PROGRESS, result);
 }
 
 int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state mask,
@@ -156,11 +202,9 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 
 	if (!space || !le_bitmap)
 		return -EINVAL;
-	err = result ? gms__sized_check(result, sizeof(*result)) : 0;
+	err = clear_result(result);
 	if (err)
 		return err;
-	if (result)
-		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
 	if (!gms__range_ok(range) || (mask & ~GMS_STATE_ALL) || (value & ~mask) ||
 	    !gms__bitmap_ok(range, granule_order) || how > GMS_BITMAP_ASSIGN)
 		return -EINVAL;
@@ -169,11 +213,8 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 			outside_profile(range.first, result);
 		return -EOPNOTSUPP;
 	}
-	gms__plan_begin(&plan, space, true);
-	err = gms__import_add(&plan, &import);
-	if (!err && plan.segments.n)
-		err = gms__plan_check(&plan);
-	return carry_out(&plan, err, result);
+	gms__plan_begin(&plan, space, &(struct gms__want){ 0 });
+	return carry_out(&plan, gms__import_add(&plan, &import), false, result);
 }
 
 /* What may be changed under every profile. */
@@ -185,12 +226,12 @@ static int turn(struct gms_space *space, struct gms_range range, gms_state set, 
 
 	if (!space)
 		return -EINVAL;
-	err = result ? gms__sized_check(result, sizeof(*result)) : 0;
+	err = clear_result(result);
 	if (err)
 		return err;
-	if (result)
-		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
-	return gms__range_ok(range) ? convert_one(space, &change, true, result) : -EINVAL;
+	if (!gms__range_ok(range))
+		return -EINVAL;
+	return convert_one(space, &change, &(struct gms__want){ 0 }, false, result);
 }
 
 int gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_result *result)

@@ -182,7 +182,7 @@ int gms_unpin(struct gms_space *space, gms_pin_id id)
 			gms__map_lock(&space->map, stripes, range.first, end);
 		}
 		gms__map_change_begin(&space->map, stripes);
-		gms__shape_merge(space, range.first, end, &tables);
+		gms__shape_merge_apart(space, range.first, end, &tables);
 		gms__map_change_end(&space->map, stripes);
 	}
 	gms__map_unlock(&space->map, stripes);

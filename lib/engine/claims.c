@@ -397,35 +397,45 @@ struct list {
 	size_t found;
 };
 
-static void list_one(struct gms__inode *node, void *ctx)
+void gms__claim_info(const struct gms__inode *node, struct gms_pin_info *info)
 {
 	const struct gms__claim *claim = (const struct gms__claim *)node;
+
+	info->range = range_of(claim);
+	info->id = id_of(claim, shard_of(node->first, node->end));
+	info->tag = claim->tag;
+	info->flags = claim->flags;
+	info->reserved = 0;
+}
+
+static void list_one(struct gms__inode *node, void *ctx)
+{
 	struct list *list = ctx;
 
-	if (list->found < list->nbuf) {
-		struct gms_pin_info *info = &list->buf[list->found];
-
-		info->range = range_of(claim);
-		info->id = id_of(claim, shard_of(node->first, node->end));
-		info->tag = claim->tag;
-		info->flags = claim->flags;
-		info->reserved = 0;
-	}
+	if (list->found < list->nbuf)
+		gms__claim_info(node, &list->buf[list->found]);
 	list->found++;
+}
+
+void gms__claims_visit(struct gms__claims *claims, struct gms_range range,
+		       void (*visit)(struct gms__inode *node, void *ctx), void *ctx)
+{
+	/* All at once, and whatever here says: a list is of one moment. */
+	const uint64_t shards = gms__map_stripes(range) | UINT64_C(1) << GMS__WIDE_SHARD;
+
+	for (uint64_t set = shards; set; set &= set - 1)
+		gms__lock(&claims->shard[__builtin_ctzll(set)].lock);
+	visit_all(claims, range, visit, ctx);
+	for (uint64_t set = shards; set; set &= set - 1)
+		gms__unlock(&claims->shard[__builtin_ctzll(set)].lock);
 }
 
 size_t gms__claims_list(struct gms__claims *claims, struct gms_range range,
 			struct gms_pin_info *buf, size_t nbuf)
 {
-	/* All at once, and whatever here says: a list is of one moment. */
-	const uint64_t shards = gms__map_stripes(range) | UINT64_C(1) << GMS__WIDE_SHARD;
 	struct list list = { buf, nbuf, 0 };
 
-	for (uint64_t set = shards; set; set &= set - 1)
-		gms__lock(&claims->shard[__builtin_ctzll(set)].lock);
-	visit_all(claims, range, list_one, &list);
-	for (uint64_t set = shards; set; set &= set - 1)
-		gms__unlock(&claims->shard[__builtin_ctzll(set)].lock);
+	gms__claims_visit(claims, range, list_one, &list);
 	return list.found;
 }
 

@@ -114,6 +114,10 @@ bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_ra
  * caller need not hold a stripe if no pin can come into the range otherwise.
  */
 bool gms__claims_first(struct gms__claims *claims, gms_gfn first, gms_gfn end, gms_gfn *gfn);
+/* Call visit for the pins that meet a range, as gms_pins_in() lists them. */
+void gms__claims_visit(struct gms__claims *claims, struct gms_range range,
+		       void (*visit)(struct gms__inode *node, void *ctx), void *ctx);
+void gms__claim_info(const struct gms__inode *node, struct gms_pin_info *info);
 /* As gms_pins_in(). */
 size_t gms__claims_list(struct gms__claims *claims, struct gms_range range,
 			struct gms_pin_info *buf, size_t nbuf);

@@ -107,7 +107,7 @@ static void change(struct fast *f, struct gms__edit *e, struct gms__tables *tabl
 		gms__light(gms__words_of(f->row), gms__gib_at(f->row, f->first));
 	gms__edit_do(e, tables);
 	if (folios && ((f->set | f->clear) & GMS_STATE_SHARED))
-		result->merges = gms__shape_merge(f->space, f->first, f->end, tables);
+		result->merges = gms__shape_merge(f->space, f->first, f->end, tables, NULL);
 	gms__map_after(map, f->row, f->first, e->chunk, tables);
 	gms__store(seq, *seq + 1);
 }

@@ -2,35 +2,40 @@
 /*
  * plan.h - a conversion worked out and paid for, before anything changes (C1).
  *
- * gms__plan_make() checks every page, finds what blocks, lists what the host
+ * gms__plan_check() looks at every page, finds what blocks, lists what the host
  * must be told and takes all memory; gms__plan_commit() then walks it, and only
- * the embedder's backend can make it fail, which is undone. A plan that is
- * dropped has changed nothing.
+ * the embedder's code can make it fail, which is undone. A plan that is dropped
+ * has changed nothing.
  *
- * Lists begin inside the plan, go on in a scratch object of the space and then
- * in memory of their own, so that small conversions allocate nothing.
+ * A plan belongs to several files, each with a part of it: what the folios do
+ * (cuts.c), what the host is told (host.c), the order of it all (commit.c).
  *
- * Locking: from make to drop the plan holds the stripes of all its pages, or, if
- * they are many, owns their GiB (map/own.c).
+ * Locking: from check to drop the plan holds the stripes of all its pages, or, if
+ * they are many, owns their GiB (map/own.c), unless the caller holds them.
  */
 #ifndef GMS_ENGINE_PLAN_H
 #define GMS_ENGINE_PLAN_H
+
+#include <errno.h>
 
 #include <gmemstate/backend.h>
 #include <gmemstate/convert.h>
 
 #include "engine/batch.h"
+#include "engine/room.h"
 #include "engine/space.h"
 
 enum { GMS__TO_PRIVATE, GMS__TO_SHARED };
 
-struct gms__list {
-	void   *items;
-	size_t	n;
-	size_t	capacity;
-	size_t	item_bytes;
-	struct gms__scratch *scratch;	/* NULL: items are not in one */
-	size_t	heap_bytes;		/* 0: items are not on the heap */
+/* What runs the host is told of, by the attribute that turns and where to. */
+enum gms__host_kind {
+	GMS__HOST_PRIVATE,	/* as GMS__TO_PRIVATE */
+	GMS__HOST_SHARED,	/* as GMS__TO_SHARED */
+	GMS__HOST_UNDIRECT,
+	GMS__HOST_DIRECT,
+	GMS__HOST_POPULATE,
+	GMS__HOST_DISCARD,
+	GMS__HOST_KINDS
 };
 
 struct gms__shape {		/* a folio to cut */
@@ -51,25 +56,43 @@ struct gms__turn {
 	int64_t	 shared;
 };
 
+/* What the caller wants of a plan; all 0 is the usual. */
+struct gms__want {
+	bool	 no_alloc;
+	uint64_t held;		/* stripes that the caller holds; 0: the plan takes its own */
+	bool	 dry_run;
+	uint32_t content;	/* enum gms_content */
+	gms_tag	 tag;
+	bool	 all_blockers;		/* or only the lowest */
+	struct gms_blocker *blockers;
+	size_t	 blockers_room;
+};
+
 struct gms__plan {
 	struct gms_space *space;
-	bool	 may_alloc;
+	struct gms__want want;
+	struct gms__room room;
 	uint64_t stripes;		/* that are held */
 	bool	 owns;			/* or the GiB from the first to the last page */
+	bool	 again;			/* another try of the same conversion */
+	int	 err;			/* of the lowest page refused so far */
 
 	struct gms__list segments;	/* struct gms__segment */
-	struct gms__list runs[2];	/* struct gms_host_run, by direction */
+	struct gms__list runs[GMS__HOST_KINDS];	/* struct gms_host_run */
 	struct gms__list cuts;		/* struct gms__shape */
 	struct gms__list journal;	/* struct gms__old */
-	struct gms__needs needs;
+	struct gms__needs needs;	/* from here on: of one try */
 	struct gms__tables tables;
+	bool	 done;
 	struct gms__turn turn[2];	/* 2M, 1G */
 	uint64_t touched;		/* backends called, a bit each */
+	bool	 several_backends;
 
 	uint64_t changed_pages;
 	uint64_t unchanged_pages;
 	uint64_t turned_pages[2];	/* by direction */
 	uint64_t merges;
+	uint64_t nblockers;		/* found, also those without room */
 	gms_gfn	 error_gfn;
 	uint32_t error_reason;
 	struct gms_charge charge;
@@ -80,23 +103,71 @@ struct gms__plan {
 	struct gms__old journal0[4];
 };
 
-/* Changes are valid, nchanges is at least 1. On an error, drop it all the same. */
-int  gms__plan_make(struct gms__plan *plan, struct gms_space *space,
-		    const struct gms_change *changes, size_t nchanges, bool may_alloc);
 /*
- * The same in steps, for who has segments that ascend and are disjoint (batch.h):
- * begin, add each of them, and check, if there is one. Neighbours that touch and
- * are equal are joined.
+ * begin, add segments that ascend and are disjoint (batch.h), or changes, and
+ * check, if there is one. Neighbours that touch and are equal are joined. On an
+ * error, drop it all the same.
  */
-void gms__plan_begin(struct gms__plan *plan, struct gms_space *space, bool may_alloc);
+void gms__plan_begin(struct gms__plan *plan, struct gms_space *space,
+		     const struct gms__want *want);
 int  gms__plan_add(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state set,
 		   gms_state clear);
+/* Changes are valid, nchanges is at least 1. */
+int  gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes,
+		       size_t nchanges);
 int  gms__plan_check(struct gms__plan *plan);
-
+/* What was checked is forgotten and unlocked, and of the segments only those below end stay. */
+void gms__plan_again(struct gms__plan *plan, gms_gfn end);
 int  gms__plan_commit(struct gms__plan *plan);
 /* What was counted goes into the ledger. */
 void gms__plan_charge(struct gms__plan *plan);
 void gms__plan_drop(struct gms__plan *plan);
+
+/* Say why; returns err. */
+static inline int gms__plan_refuse(struct gms__plan *plan, int err, gms_gfn gfn, uint32_t reason)
+{
+	plan->error_gfn = gfn;
+	plan->error_reason = reason;
+	return err;
+}
+
+static inline int gms__plan_no_memory(struct gms__plan *plan, gms_gfn gfn)
+{
+	return gms__plan_refuse(plan, -ENOMEM, gfn, GMS_REASON_NO_MEMORY);
+}
+
+/* host.c: what the host is told */
+/* [first, end) of one region turn in SHARED, DIRECT_MAP or POPULATED. */
+int  gms__host_note(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
+		    gms_gfn end, gms_state old, gms_state new);
+void gms__host_sort(struct gms__plan *plan);
+bool gms__host_any(const struct gms__plan *plan);
+/*
+ * The calls of one side: what turns private and leaves, or what turns shared. On an
+ * error *done says how far it came; undo takes it back.
+ */
+struct gms__host_done {
+	unsigned step;
+	size_t	 runs;		/* of that step */
+};
+int  gms__host_do(struct gms__plan *plan, struct gms__host_done *done);
+void gms__host_undo(struct gms__plan *plan, struct gms__host_done done);
+void gms__host_discard(struct gms__plan *plan);
+void gms__host_flush(struct gms__plan *plan);
+/* A folio is cut into, or made of, folios of another order. The caller holds the stripe. */
+int  gms__host_split(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
+		     unsigned order, unsigned parts_order, struct gms_charge *charge);
+void gms__host_merge(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
+		     unsigned order, unsigned parts_order, struct gms_charge *charge);
+
+/* cuts.c: what a plan does to folios */
+int  gms__cuts_turn(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
+		    gms_gfn end, bool to_shared);
+int  gms__cuts_settle(struct gms__plan *plan);	/* the walk has ended */
+int  gms__cuts_make(struct gms__plan *plan);	/* or an error, and nothing was cut */
+void gms__cuts_undo(struct gms__plan *plan);
+void gms__cuts_merge(struct gms__plan *plan);
+void gms__cuts_count(const struct gms__plan *plan, uint64_t *count);
 
 /*
  * fast.c: one valid change within a block, done at once; false: it is for the
@@ -118,9 +189,15 @@ bool gms__fast_convert(struct gms_space *space, const struct gms_change *change,
 unsigned gms__shape_order(const struct gms__region *row, gms_gfn gfn);
 void gms__shape_cut(struct gms_space *space, gms_gfn gfn, unsigned order, bool cut,
 		    struct gms__tables *tables);
-/* Merge what may be one folio again in [first, end); how many merged. */
+/*
+ * Merge what may be one folio again in [first, end); how many merged. Backends
+ * are told, and charge what that is.
+ */
 uint64_t gms__shape_merge(struct gms_space *space, gms_gfn first, gms_gfn end,
-			  struct gms__tables *tables);
+			  struct gms__tables *tables, struct gms_charge *charge);
+/* The same outside of a conversion: what is charged goes into the ledger. */
+void gms__shape_merge_apart(struct gms_space *space, gms_gfn first, gms_gfn end,
+			    struct gms__tables *tables);
 /* These two take the stripe themselves; see gms_folio_split() and _merge(). */
 int gms__shape_split_at(struct gms_space *space, gms_gfn gfn, unsigned order);
 int gms__shape_merge_at(struct gms_space *space, gms_gfn gfn, unsigned order);

@@ -64,7 +64,7 @@ static bool mixed(const struct gms_space *space, const struct gms__region *row, 
 }
 
 static bool merge_one(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
-		      unsigned order, struct gms__tables *tables)
+		      unsigned order, struct gms__tables *tables, struct gms_charge *charge)
 {
 	if (!gms__map_is_split(row, gfn, order) || mixed(space, row, gfn, order) ||
 	    pinned(space, gfn, order))
@@ -72,22 +72,26 @@ static bool merge_one(struct gms_space *space, const struct gms__region *row, gm
 	gms__shape_cut(space, gfn, order, false, tables);
 	gms__space_count(space, gfn, order == GMS_ORDER_1G ? GMS_ACCT_MERGES_1G :
 							     GMS_ACCT_MERGES_2M, 1);
+	if (charge)
+		gms__host_merge(space, row, gfn, order,
+				order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K, charge);
 	return true;
 }
 
 /* Merge in [first, end), all within one GiB of one region. */
 static uint64_t merge_gib(struct gms_space *space, const struct gms__region *row, gms_gfn first,
-			  gms_gfn end, struct gms__tables *tables)
+			  gms_gfn end, struct gms__tables *tables,
+			  struct gms_charge *charge)
 {
 	const bool large = end - first >= GMS__BLOCK_PAGES;
 	uint64_t n = 0;
 
 	if (gms__map_has_chunk(row, first)) {
 		for (; first < end; first = (first | (GMS__BLOCK_PAGES - 1)) + 1)
-			n += merge_one(space, row, first, GMS_ORDER_2M, tables);
+			n += merge_one(space, row, first, GMS_ORDER_2M, tables, charge);
 	}
 	if (gms__region_order(row) == GMS_ORDER_1G && !gms__map_any_split_2m(row, end - 1))
-		n += merge_one(space, row, end - 1, GMS_ORDER_1G, tables);
+		n += merge_one(space, row, end - 1, GMS_ORDER_1G, tables, charge);
 	if (n)	/* O3: the stripe's idle GiB are not an owner's to move */
 		gms__map_settle(&space->map, row, end - 1, tables,
 				large || gms__map_is_owned(&space->map, end - 1));
@@ -95,7 +99,7 @@ static uint64_t merge_gib(struct gms_space *space, const struct gms__region *row
 }
 
 uint64_t gms__shape_merge(struct gms_space *space, gms_gfn first, gms_gfn end,
-			  struct gms__tables *tables)
+			  struct gms__tables *tables, struct gms_charge *charge)
 {
 	struct gms__region row;
 	uint64_t check, n = 0;
@@ -111,11 +115,26 @@ uint64_t gms__shape_merge(struct gms_space *space, gms_gfn first, gms_gfn end,
 		while (first < stop) {
 			const gms_gfn next = gms__min(stop, (first | (GMS__GIB_PAGES - 1)) + 1);
 
-			n += merge_gib(space, &row, first, next, tables);
+			n += merge_gib(space, &row, first, next, tables,
+				       space->reports_folios ? charge : NULL);
 			first = next;
 		}
 	}
 	return n;
+}
+
+void gms__shape_merge_apart(struct gms_space *space, gms_gfn first, gms_gfn end,
+			    struct gms__tables *tables)
+{
+	struct gms_charge charge;
+
+	if (!space->reports_folios) {
+		gms__shape_merge(space, first, end, tables, NULL);
+		return;
+	}
+	memset(&charge, 0, sizeof(charge));
+	gms__shape_merge(space, first, end, tables, &charge);
+	gms__ledger_charge(&space->ledger, gms__space_shard(space, first), &charge);
 }
 
 static void count_split(struct gms_space *space, gms_gfn gfn, unsigned order,
@@ -174,10 +193,10 @@ static int merge_locked(struct gms_space *space, gms_gfn gfn, unsigned order, ui
 	gms__map_change_begin(&space->map, stripe);
 	if (gms__map_has_chunk(&row, gfn)) {
 		for (gms_gfn at = first; at < end; at += GMS__BLOCK_PAGES)
-			merge_one(space, &row, at, GMS_ORDER_2M, tables);
+			merge_one(space, &row, at, GMS_ORDER_2M, tables, NULL);
 	}
 	if (order == GMS_ORDER_1G)
-		merge_one(space, &row, gfn, GMS_ORDER_1G, tables);
+		merge_one(space, &row, gfn, GMS_ORDER_1G, tables, NULL);
 	gms__map_settle(&space->map, &row, gfn, tables, true);
 	gms__map_change_end(&space->map, stripe);
 	return 0;

@@ -94,8 +94,7 @@ static uint32_t backend_index(const struct gms_space *space, const struct gms_ba
 			room = room ? room : i + 1;
 			continue;
 		}
-		if (have->ctx == b->ctx && have->unmap_host == b->unmap_host &&
-		    have->map_host == b->map_host && have->flush == b->flush)
+		if (!memcmp(have, b, sizeof(*b)))
 			return i + 1;
 	}
 	return room;
@@ -136,6 +135,7 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 
 	if (index && !space->backend_regions[index - 1]++)
 		space->backend[index - 1] = *backend;
+	space->reports_folios |= backend && (backend->split || backend->merge);
 	*id = ++space->map.last_id;
 	gms__add(&space->ledger.regions, 1);
 	gms__add(&space->ledger.pages, opts->npages);

@@ -14,17 +14,10 @@
 #include "engine/claims.h"
 #include "engine/ledger.h"
 #include "engine/profile.h"
+#include "engine/room.h"
 #include "map/map.h"
 
 #define GMS__MAX_BACKENDS	64u
-#define GMS__SCRATCH_BYTES	16384u
-
-/* Room for the lists of one large plan. */
-struct gms__scratch {
-	struct gms__node node;
-	char pad[GMS__CACHE_LINE - sizeof(struct gms__node)];
-	char room[GMS__SCRATCH_BYTES];
-};
 
 struct gms_space {
 	struct gms__map	    map;
@@ -38,6 +31,7 @@ struct gms_space {
 	void	 *ctx;
 	struct gms_backend backend[GMS__MAX_BACKENDS];
 	uint32_t backend_regions[GMS__MAX_BACKENDS];	/* 0: the slot is free */
+	bool	 reports_folios;	/* a backend wants to know of splits or merges */
 };
 
 int  gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,

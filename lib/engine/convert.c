@@ -1,0 +1,91 @@
+/* SPDX-License-Identifier: BSD-2-Clause */
+/*
+ * convert.c - a conversion from beginning to end: plan, commit, and what the
+ * ledger is told of it.
+ *
+ * Locking: the plan's.
+ */
+#include "engine/convert.h"
+
+/* Check and commit; a dry run only checks. */
+static int attempt(struct gms__plan *plan)
+{
+	int err = plan->segments.n ? gms__plan_check(plan) : 0;
+
+	if (!err && plan->changed_pages && !plan->want.dry_run)
+		err = gms__plan_commit(plan);
+	plan->done = !err;
+	return err;
+}
+
+static void charge(struct gms__plan *plan, int err)
+{
+	uint64_t *count = plan->charge.count;
+
+	if (err == -EAGAIN || err == -EBUSY)
+		count[GMS_ACCT_BLOCKED] = plan->error_reason == GMS_REASON_PINNED ||
+					  plan->error_reason == GMS_REASON_FROZEN;
+	else if (!err)
+		count[GMS_ACCT_PAGES_UNCHANGED] = plan->unchanged_pages;
+	count[GMS_ACCT_CONVERTS] = !plan->again;
+	if (plan->want.dry_run) {
+		plan->charge = (struct gms_charge){ { 0 } };
+		count[GMS_ACCT_DRY_RUNS] = 1;
+	}
+	gms__plan_charge(plan);
+}
+
+int gms__convert_plan(struct gms__plan *plan, int err)
+{
+	if (!err)
+		err = attempt(plan);
+	charge(plan, err);
+	return err;
+}
+
+/*
+ * Do what comes before the page that was refused. Another page may be refused
+ * then, by somebody who came meanwhile or an embedder's second thoughts: each
+ * try ends before the last, and a few of them are enough.
+ */
+#define TRIES	8
+
+int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
+{
+	const struct gms__segment *s = plan->segments.items;
+	const gms_gfn begin = plan->segments.n ? s[0].first : 0;
+	int last = 0;
+
+	*next = plan->segments.n ? s[plan->segments.n - 1].end : 0;
+	for (unsigned i = 0; (err = gms__convert_plan(plan, err)) != 0; i++) {
+		const gms_gfn gfn = plan->error_gfn;
+
+		last = err;
+		err = 0;
+		*next = i < TRIES ? gms__max(gfn, begin) : begin;
+		if (*next == begin)
+			break;
+		plan->again = true;
+		gms__plan_again(plan, gfn);
+	}
+	return last;
+}
+
+int gms__convert_held(struct gms_space *space, const struct gms_change *changes,
+		      size_t nchanges, uint64_t stripes, gms_tag tag, struct gms__did *did)
+{
+	const struct gms__want want = { .held = stripes, .tag = tag };
+	struct gms__plan plan;
+	int err;
+
+	gms__plan_begin(&plan, space, &want);
+	err = gms__convert_plan(&plan, gms__plan_changes(&plan, changes, nchanges));
+	*did = (struct gms__did){
+		.changed_pages = err ? 0 : plan.changed_pages,
+		.unchanged_pages = err ? 0 : plan.unchanged_pages,
+		.error_gfn = err ? plan.error_gfn : 0,
+		.error_reason = err ? plan.error_reason : GMS_REASON_NONE,
+	};
+	gms__plan_drop(&plan);
+	return err;
+}
