@@ -11,6 +11,7 @@
 #include <gmemstate/check.h>
 #include <gmemstate/convert.h>
 #include <gmemstate/folio.h>
+#include <gmemstate/listen.h>
 #include <gmemstate/pin.h>
 #include <gmemstate/space.h>
 #include <gmemstate/state.h>

@@ -115,6 +115,8 @@ enum gms_reason {
 	GMS_REASON_MIXED,		/**< The block holds both; not reported by this version. */
 	GMS_REASON_BACKEND,		/**< The embedder's backend failed. */
 	GMS_REASON_NO_MEMORY,		/**< The allocator refused. */
+	GMS_REASON_LISTENER,		/**< A listener objected, failed, or cannot bear it. */
+	GMS_REASON_SPANS,		/**< More spans than a listener can have. */
 	GMS_REASON_COUNT		/**< Number of reasons of this version. */
 };
 

@@ -60,6 +60,8 @@ const char *gms_reason_name(uint32_t reason)
 		[GMS_REASON_MIXED] = "mixed",
 		[GMS_REASON_BACKEND] = "backend failed",
 		[GMS_REASON_NO_MEMORY] = "out of memory",
+		[GMS_REASON_LISTENER] = "listener objected",
+		[GMS_REASON_SPANS] = "too many spans",
 	};
 
 	return reason < GMS_REASON_COUNT ? name[reason] : "unknown";

@@ -11,6 +11,7 @@
 
 #include <errno.h>
 
+#include "engine/listeners.h"
 #include "map/walk.h"
 
 struct recount {
@@ -258,7 +259,7 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 {
 	struct recount rc = { .space = space, .why = why };
 	const struct gms__ledger *ledger = &space->ledger;
-	struct gms__claims_fault fault;
+	struct gms__fault fault;
 	struct gms__region row;
 	gms_gfn last = 0;
 	uint64_t check;
@@ -281,6 +282,8 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 	}
 	gms__claims_each(&space->claims, check_pin, &rc);
 	if (!gms__claims_sound(&space->claims, &fault))
+		broken(&rc, fault.what, fault.gfn, fault.seen, fault.wanted);
+	if (!gms__spans_sound(space, &fault))
 		broken(&rc, fault.what, fault.gfn, fault.seen, fault.wanted);
 	equal(&rc, "I8: regions", gms__load(&ledger->regions), rc.regions);
 	equal(&rc, "I8: pages", gms__load(&ledger->pages), rc.pages);

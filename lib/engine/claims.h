@@ -38,6 +38,7 @@
 #include <gmemstate/pin.h>
 
 #include "base/atomic.h"
+#include "base/debug.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "map/itree.h"
@@ -92,13 +93,6 @@ struct gms__claims {
 	struct gms__mem	 *mem;
 };
 
-struct gms__claims_fault {
-	const char *what;	/* begins with the label */
-	gms_gfn	    gfn;
-	uint64_t    seen;
-	uint64_t    wanted;
-};
-
 /* claims.c */
 int  gms__claims_init(struct gms__claims *claims, struct gms__mem *mem);
 void gms__claims_fini(struct gms__claims *claims);
@@ -127,7 +121,7 @@ void gms__claims_each(const struct gms__claims *claims,
 struct gms__claim *gms__claims_slot(const struct gms__shard *shard, uint32_t slot);
 
 /* claims_check.c: P2 to P5 and the trees, recounted. The caller holds all stripes. */
-bool gms__claims_sound(const struct gms__claims *claims, struct gms__claims_fault *fault);
+bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *fault);
 
 /* claims_count.c: P4, for a shard whose lock the caller has */
 void gms__counts_fini(struct gms__shard *shard, struct gms__mem *mem);

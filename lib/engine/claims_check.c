@@ -10,7 +10,7 @@
 
 struct recount {
 	const struct gms__claims *claims;
-	struct gms__claims_fault *fault;
+	struct gms__fault *fault;
 	unsigned s;			/* the shard looked at */
 	uint64_t wide_here[GMS__STRIPES];
 	uint32_t block[GMS__CHUNK_BLOCKS];
@@ -21,7 +21,7 @@ static void broken(struct recount *rc, const char *what, gms_gfn gfn, uint64_t s
 		   uint64_t wanted)
 {
 	if (!rc->fault->what)
-		*rc->fault = (struct gms__claims_fault){ what, gfn, seen, wanted };
+		*rc->fault = (struct gms__fault){ what, gfn, seen, wanted };
 }
 
 static void check_claim(struct gms__inode *node, void *ctx)
@@ -111,7 +111,7 @@ static void check_slots(struct recount *rc, const struct gms__shard *shard, uint
 		broken(rc, "P5: slots", 0, live + worn_out + nfree, shard->nslots);
 }
 
-bool gms__claims_sound(const struct gms__claims *claims, struct gms__claims_fault *fault)
+bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *fault)
 {
 	struct recount rc = { .claims = claims, .fault = fault };
 

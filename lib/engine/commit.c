@@ -3,16 +3,19 @@
  * commit.c - walk a plan; when the embedder's code objects, walk it backwards.
  *
  * The order (C5):
- *   1. cut the folios that will be mixed
- *   2. flip what does not turn shared, so that nobody pins it any more
- *   3. the backends, first for what turns private (host.c)
- *   4. flip what turns shared
- *   5. discard, flush, once a backend, and merge what became uniform
- * What fails in 1 to 4 is undone from the plan's journal, in reverse order (C12);
- * 5 cannot fail a conversion.
+ *   1. listeners prepare
+ *   2. cut the folios that will be mixed
+ *   3. listeners give up what they lose (notify.c)
+ *   4. flip what does not turn shared, so that nobody pins it any more
+ *   5. the backends, first for what turns private (host.c)
+ *   6. flip what turns shared
+ *   7. listeners map what they gain
+ *   8. discard, flush, once a backend, and merge what became uniform
+ * What fails in 1 to 7 is undone from the plan's journal, in reverse order (C12);
+ * 8 cannot fail a conversion.
  *
  * Locking: the plan holds its stripes, or owns its GiB. Their sequence, or the
- * one of large conversions, is odd from 1 to 5.
+ * one of large conversions, is odd from 1 to 8.
  */
 #include "engine/plan.h"
 
@@ -43,12 +46,19 @@ static void flip(struct gms__plan *plan, int direction)
 	}
 }
 
-static void flip_back(struct gms__plan *plan)
+/*
+ * Pages that were shared, or all the others: the host is told to unmap, and to
+ * map, while the state is on the private side, in an undo as well.
+ */
+static void flip_back(struct gms__plan *plan, bool were_shared)
 {
 	const struct gms__old *old = plan->journal.items;
 
-	for (size_t i = plan->journal.n; i-- > 0;)
+	for (size_t i = plan->journal.n; i-- > 0;) {
+		if (were_shared != (bool)(old[i].state & GMS_STATE_SHARED))
+			continue;
 		edit(plan, old[i].first, old[i].end, old[i].state, GMS_STATE_ALL & ~old[i].state);
+	}
 }
 
 static void count(struct gms__plan *plan)
@@ -85,19 +95,34 @@ static void change_end(struct gms__plan *plan)
 static int carry_out(struct gms__plan *plan)
 {
 	struct gms__host_done done = { 0 };
-	int err = gms__cuts_make(plan);
+	int err = gms__hear_prepare(plan);
 
 	if (err)
 		return err;
+	err = gms__cuts_make(plan);
+	if (err)
+		goto give_up;
+	err = gms__hear_lose(plan);
+	if (err)
+		goto uncut;
 	flip(plan, GMS__TO_PRIVATE);
 	err = gms__host_do(plan, &done);
 	if (!err) {
 		flip(plan, GMS__TO_SHARED);
-		return 0;
+		err = gms__hear_gain(plan);
 	}
+	if (!err)
+		return 0;
+
+	gms__hear_ungain(plan);
+	flip_back(plan, false);
 	gms__host_undo(plan, done);
-	flip_back(plan);
+	flip_back(plan, true);
+uncut:
+	gms__hear_unlose(plan);
 	gms__cuts_undo(plan);
+give_up:
+	gms__hear_abort(plan);
 	return err;
 }
 
@@ -110,6 +135,7 @@ int gms__plan_commit(struct gms__plan *plan)
 	if (!err)
 		gms__host_discard(plan);
 	gms__host_flush(plan);
+	gms__hear_end(plan, !err);
 	if (err) {
 		plan->charge.count[GMS_ACCT_ROLLBACKS]++;
 	} else {

@@ -6,7 +6,8 @@
  * It comes to the same as plan and commit, in the same order (C1, C5), without
  * the lists: what the pages are is in one word and its leaf, and the one edit
  * needs a leaf at most, which is had before. What is not that simple is left to
- * the plan, before anything changed: a region with a backend, several regions,
+ * the plan, before anything changed: a region with a backend, what a listener
+ * looks at, several regions,
  * a GiB that has no chunk yet, any refusal.
  *
  * Locking: takes the stripe of the block's GiB.
@@ -122,7 +123,8 @@ static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,
 
 	f->row = gms__region_around(gms__word_table(map->table), f->first);
 	if (gms__map_is_owned(map, f->first) || f->first < f->row->first ||
-	    f->end > gms__region_end(f->row) || f->row->backend)
+	    f->end > gms__region_end(f->row) || f->row->backend ||
+	    ((f->set | f->clear) & f->space->listeners.bits))
 		return false;
 	gib = *gms__gib_at(f->row, f->first);
 	if (gms__word_is_uniform(gib)) {

@@ -40,12 +40,25 @@ static gms_host_fn *operation(const struct gms_backend *backend, size_t at)
 	return *(gms_host_fn *const *)(const void *)((const char *)backend + at);
 }
 
+void gms__host_run(struct gms_host_run *run, const struct gms__region *row, gms_gfn first,
+		   gms_gfn end)
+{
+	const uint64_t offset = (first - row->first) << GMS_PAGE_SHIFT;
+
+	*run = (struct gms_host_run){
+		.first = first,
+		.npages = end - first,
+		.backing_id = row->backing_id,
+		.backing_offset_bytes = row->backing_offset_bytes + offset,
+		.hva = row->hva ? (char *)row->hva + offset : NULL,
+	};
+}
+
 static int note(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
 		gms_gfn end, enum gms__host_kind kind, gms_state mask, gms_state to)
 {
 	struct gms__list *list = &plan->runs[kind];
 	struct gms_host_run *run = list->items;
-	const uint64_t offset = (first - row->first) << GMS_PAGE_SHIFT;
 
 	if (list->n) {
 		run += list->n - 1;
@@ -58,17 +71,11 @@ static int note(struct gms__plan *plan, const struct gms__region *row, gms_gfn f
 	run = gms__list_add(&plan->room, list);
 	if (!run)
 		return gms__plan_no_memory(plan, first);
-	*run = (struct gms_host_run){
-		.first = first,
-		.npages = end - first,
-		.backing_id = row->backing_id,
-		.backing_offset_bytes = row->backing_offset_bytes + offset,
-		.hva = row->hva ? (char *)row->hva + offset : NULL,
-		.mask = mask,
-		.to = to,
-		.content = plan->want.content,
-		.reserved = (uint32_t)row->backend,
-	};
+	gms__host_run(run, row, first, end);
+	run->mask = mask;
+	run->to = to;
+	run->content = plan->want.content;
+	run->reserved = (uint32_t)row->backend;
 	return 0;
 }
 

@@ -120,7 +120,9 @@ static int check_run(struct gms__plan *plan, const struct gms__region *row,
 		return blocked(plan, -EAGAIN, pinned, first, end, GMS_REASON_PINNED) ? 0 : -EAGAIN;
 	plan->changed_pages += run->npages;
 	gms__map_needs_state(&plan->space->map, new, &plan->needs);
-	if (row->backend)
+	if ((old ^ new) & plan->space->listeners.bits)
+		err = gms__hear_turn(plan, row, first, end, old, new);
+	if (!err && row->backend)
 		err = gms__host_note(plan, row, first, end, old, new);
 	if (err || !((old ^ new) & GMS_STATE_SHARED))
 		return err;
@@ -162,14 +164,15 @@ static int check_segment(struct gms__plan *plan, const struct gms__segment *segm
 }
 
 /*
- * What is flipped before a backend is called must be remembered, if one is
- * called: the pages of the segments that do not share.
+ * What is flipped before a backend or a listener is called must be remembered, if
+ * one is: the pages of the segments that do not share, and for listeners, who are
+ * told of their gains last, all of them.
  */
 static int journal(struct gms__plan *plan)
 {
 	const struct gms__segment *segment = plan->segments.items;
 
-	if (!gms__host_any(plan))
+	if (!gms__host_any(plan) && !plan->hearing.gains)
 		return 0;
 	for (size_t i = 0; i < plan->segments.n; i++) {
 		const struct gms__segment *s = &segment[i];
@@ -177,7 +180,7 @@ static int journal(struct gms__plan *plan)
 		gms_gfn pos = s->first;
 		struct gms_run run;
 
-		if (s->set & GMS_STATE_SHARED)
+		if ((s->set & GMS_STATE_SHARED) && !plan->hearing.gains)
 			continue;
 		while (gms__map_next_run(&plan->space->map, &cursor, &pos, s->end, GMS_STATE_ALL,
 					 &run)) {
@@ -201,6 +204,18 @@ static int journal(struct gms__plan *plan)
 /* From here on a conversion owns its GiB instead of holding their stripes. */
 #define LARGE_PAGES	(GMS__STRIPES * GMS__GIB_PAGES)
 
+/* Spans are by stripe. A listener comes only while nobody owns anything. */
+static bool own(struct gms__plan *plan, gms_gfn first, gms_gfn end)
+{
+	struct gms__map *map = &plan->space->map;
+
+	gms__map_own(map, first, end);
+	plan->owns = !plan->space->listeners.most;
+	if (!plan->owns)
+		gms__map_disown(map);
+	return plan->owns;
+}
+
 static void lock(struct gms__plan *plan)
 {
 	const struct gms__segment *segment = plan->segments.items;
@@ -219,11 +234,8 @@ static void lock(struct gms__plan *plan)
 		if (stripes != GMS__ALL_STRIPES)
 			stripes |= gms__map_stripes(range);
 	}
-	if (npages > LARGE_PAGES) {
-		gms__map_own(&plan->space->map, first, end);
-		plan->owns = true;
+	if (npages > LARGE_PAGES && own(plan, first, end))
 		return;
-	}
 	gms__map_lock(&plan->space->map, stripes, first, end);
 	plan->stripes = stripes;
 }
@@ -293,6 +305,8 @@ int gms__plan_check(struct gms__plan *plan)
 	if (plan->err)
 		return plan->err;
 	err = gms__cuts_settle(plan);
+	if (!err && plan->hearing.n)
+		err = gms__hear_settle(plan);
 	if (!err)
 		err = journal(plan);
 	if (err)
@@ -322,6 +336,7 @@ static void let_go(struct gms__plan *plan)
 {
 	struct gms__map *map = &plan->space->map;
 
+	gms__hear_drop(plan);
 	if (!plan->want.held)
 		gms__map_unlock(map, plan->stripes);
 	if (plan->owns)

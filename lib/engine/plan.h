@@ -22,6 +22,7 @@
 #include <gmemstate/convert.h>
 
 #include "engine/batch.h"
+#include "engine/hear.h"
 #include "engine/room.h"
 #include "engine/space.h"
 
@@ -85,6 +86,7 @@ struct gms__plan {
 	struct gms__tables tables;
 	bool	 done;
 	struct gms__turn turn[2];	/* 2M, 1G */
+	struct gms__hearing hearing;
 	uint64_t touched;		/* backends called, a bit each */
 	bool	 several_backends;
 
@@ -101,6 +103,7 @@ struct gms__plan {
 	struct gms_host_run run0[2][4];
 	struct gms__shape cut0[8];
 	struct gms__old journal0[4];
+	struct gms__heard heard0;	/* the first; set up when it is used */
 };
 
 /*
@@ -137,6 +140,9 @@ static inline int gms__plan_no_memory(struct gms__plan *plan, gms_gfn gfn)
 }
 
 /* host.c: what the host is told */
+/* Where pages [first, end) of a region are, and nothing else. */
+void gms__host_run(struct gms_host_run *run, const struct gms__region *row, gms_gfn first,
+		   gms_gfn end);
 /* [first, end) of one region turn in SHARED, DIRECT_MAP or POPULATED. */
 int  gms__host_note(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
 		    gms_gfn end, gms_state old, gms_state new);

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "engine/listeners.h"
 #include "map/walk.h"
 
 #define SCRATCH_PER_SLAB	1
@@ -25,6 +26,8 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	_Static_assert(sizeof(struct gms__scratch) % GMS__CACHE_LINE == 0, "scratch alignment");
 	if (!err)
 		err = gms__claims_init(&space->claims, &space->map.mem);
+	if (!err)
+		err = gms__listeners_init(&space->listeners, &space->map.mem);
 	if (!err)
 		err = gms__ledger_init(&space->ledger, opts->now_ns, opts->ctx);
 	if (!err)
@@ -43,6 +46,7 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 void gms__space_fini(struct gms_space *space)
 {
 	gms__pool_fini(&space->scratch);
+	gms__listeners_fini(&space->listeners);
 	gms__ledger_fini(&space->ledger);
 	gms__claims_fini(&space->claims);
 	gms__map_fini(&space->map);
@@ -132,6 +136,12 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	err = gms__region_insert(&space->map, &row, state);
 	if (err)
 		return err;
+	gms__region_find(&space->map, row.first, &row, &check);
+	err = gms__listeners_region(space, &row, true);
+	if (err) {
+		gms__region_delete(&space->map, gms__region_id(&row));
+		return err;
+	}
 
 	if (index && !space->backend_regions[index - 1]++)
 		space->backend[index - 1] = *backend;
@@ -194,6 +204,7 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 	struct gms__region row;
 	uint64_t check, shared;
 	gms_gfn pinned;
+	int err;
 
 	for (uint64_t i = 0;; i++) {
 		if (!gms__region_nth(&space->map, i, &row, &check))
@@ -203,6 +214,9 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 	}
 	if (gms__claims_first(&space->claims, row.first, row.first + row.npages, &pinned))
 		return -EAGAIN;
+	err = gms__listeners_region(space, &row, false);
+	if (err)
+		return err;
 
 	shared = gms__map_count(&space->map, row.first, row.first + row.npages,
 				GMS_STATE_SHARED);

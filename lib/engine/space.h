@@ -2,8 +2,9 @@
 /*
  * space.h - what a space is made of.
  *
- * Lock order (base/lock.h): stripes in ascending order, then claims, then
- * pools, then the ledger. The backends' table changes under all stripes.
+ * Lock order (base/lock.h): stripes in ascending order, then listeners, then
+ * claims, then pools, then the ledger. The tables of backends and of listeners
+ * change under all stripes.
  */
 #ifndef GMS_ENGINE_SPACE_H
 #define GMS_ENGINE_SPACE_H
@@ -15,6 +16,7 @@
 #include "engine/ledger.h"
 #include "engine/profile.h"
 #include "engine/room.h"
+#include "engine/spans.h"
 #include "map/map.h"
 
 #define GMS__MAX_BACKENDS	64u
@@ -24,6 +26,7 @@ struct gms_space {
 	struct gms__claims  claims;
 	struct gms__ledger  ledger;
 	struct gms__pool    scratch;
+	struct gms__listeners listeners;
 	const struct gms__profile *profile;
 	uint32_t split;
 	uint32_t merge;

@@ -208,6 +208,39 @@ static const struct layout layouts[] = {
 	MEMBER(gms_gup_iter, flags, 24),
 	MEMBER(gms_gup_iter, reserved, 28),
 
+	STRUCT(gms_span_change, 64),
+	MEMBER(gms_span_change, lost, 0),
+	MEMBER(gms_span_change, nlost, 8),
+	MEMBER(gms_span_change, rest, 16),
+	MEMBER(gms_span_change, nrest, 24),
+	MEMBER(gms_span_change, joined, 32),
+	MEMBER(gms_span_change, njoined, 40),
+	MEMBER(gms_span_change, gained, 48),
+	MEMBER(gms_span_change, ngained, 56),
+
+	STRUCT(gms_listener, 96),
+	MEMBER(gms_listener, size, 0),
+	MEMBER(gms_listener, ctx, 8),
+	MEMBER(gms_listener, mask, 16),
+	MEMBER(gms_listener, value, 20),
+	MEMBER(gms_listener, flags, 24),
+	MEMBER(gms_listener, granule_order, 28),
+	MEMBER(gms_listener, max_spans, 32),
+	MEMBER(gms_listener, max_span_pages, 40),
+	MEMBER(gms_listener, begin, 48),
+	MEMBER(gms_listener, end, 56),
+	MEMBER(gms_listener, prepare, 64),
+	MEMBER(gms_listener, abort, 72),
+	MEMBER(gms_listener, revoke, 80),
+	MEMBER(gms_listener, commit, 88),
+
+	STRUCT(gms_listener_info, 40),
+	MEMBER(gms_listener_info, size, 0),
+	MEMBER(gms_listener_info, spans, 8),
+	MEMBER(gms_listener_info, spans_max, 16),
+	MEMBER(gms_listener_info, pages, 24),
+	MEMBER(gms_listener_info, undo_failures, 32),
+
 	STRUCT(gms_pin_info, 40),
 	MEMBER(gms_pin_info, range, 0),
 	MEMBER(gms_pin_info, id, 16),
@@ -337,6 +370,8 @@ static const struct number numbers[] = {
 	NUMBER(GMS_REASON_MIXED, 11),
 	NUMBER(GMS_REASON_BACKEND, 12),
 	NUMBER(GMS_REASON_NO_MEMORY, 13),
+	NUMBER(GMS_REASON_LISTENER, 14),
+	NUMBER(GMS_REASON_SPANS, 15),
 
 	/* space.h */
 	NUMBER(GMS_PROFILE_GENERIC, 0),
@@ -362,8 +397,14 @@ static const struct number numbers[] = {
 
 	/* convert.h */
 	NUMBER(GMS_CONVERT_NO_ALLOC, 0x1),
+	NUMBER(GMS_CONVERT_DRY_RUN, 0x2),
+	NUMBER(GMS_CONVERT_ALL_BLOCKERS, 0x4),
 
 	NUMBER(GMS_CONVERT_ATOMIC, 0),
+	NUMBER(GMS_CONVERT_PROGRESS, 1),
+	NUMBER(GMS_CONTENT_ANY, 0),
+	NUMBER(GMS_CONTENT_PRESERVE, 1),
+	NUMBER(GMS_CONTENT_ZERO, 2),
 	NUMBER(GMS_BITMAP_SET, 0),
 	NUMBER(GMS_BITMAP_CLEAR, 1),
 	NUMBER(GMS_BITMAP_ASSIGN, 2),
@@ -374,6 +415,12 @@ static const struct number numbers[] = {
 	/* pin.h */
 	NUMBER(GMS_PIN_WRITE, 0x1),
 	NUMBER(GMS_PIN_LONGTERM, 0x2),
+	NUMBER(GMS_LISTEN_CAN_CUT, 0x1),
+	NUMBER(GMS_LISTEN_NO_JOIN, 0x2),
+	NUMBER(GMS_LISTEN_NO_DISCARD, 0x4),
+	NUMBER(GMS_LISTEN_SERIAL, 0x8),
+	NUMBER(GMS_LISTEN_WANTS_HVA, 0x10),
+	NUMBER(GMS_LISTENERS_MOST, 16),
 
 	/* account.h */
 	NUMBER(GMS_ACCT_CONVERTS, 0),

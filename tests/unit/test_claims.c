@@ -44,7 +44,7 @@ static void teardown(void)
 #define sound()	sound_at(__LINE__)
 static void sound_at(int line)
 {
-	struct gms__claims_fault fault;
+	struct gms__fault fault;
 
 	ck_assert_msg(gms__claims_sound(claims, &fault),
 		      "line %d: %s at %" PRIx64 ": %" PRIu64 ", should be %" PRIu64, line,
@@ -505,7 +505,7 @@ static const struct {
 
 START_TEST(sound_names_what_is_broken)	/* _i: of faults */
 {
-	struct gms__claims_fault fault;
+	struct gms__fault fault;
 	struct gms_range was;
 
 	add(FX_RANGE(FX_1G, 5), 0, 1);
