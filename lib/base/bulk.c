@@ -13,15 +13,6 @@
 #include "base/debug.h"
 #include "base/le.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SANITIZED_THREADS 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define SANITIZED_THREADS 1
-#endif
-
 /* The set bits of each byte of a word, in that byte. */
 static inline uint64_t bits_of_bytes(uint64_t word)
 {
@@ -122,7 +113,7 @@ const struct gms__bulk gms__bulk_plain = {
 
 const struct gms__bulk *gms__bulk_choose(void)
 {
-#if !defined(SANITIZED_THREADS) && defined(GMS__BULK_AVX2)
+#if !defined(GMS__TSAN) && defined(GMS__BULK_AVX2)
 	/*
 	 * The compiler's library has asked CPUID and whether the system saves
 	 * the registers before any constructor of ours could run; where it has
@@ -133,7 +124,7 @@ const struct gms__bulk *gms__bulk_choose(void)
 	if (__builtin_cpu_supports("avx2") && __builtin_cpu_supports("bmi") &&
 	    __builtin_cpu_supports("bmi2") && __builtin_cpu_supports("popcnt"))
 		return &gms__bulk_avx2;
-#elif !defined(SANITIZED_THREADS) && defined(GMS__BULK_NEON)
+#elif !defined(GMS__TSAN) && defined(GMS__BULK_NEON)
 	return &gms__bulk_neon;
 #endif
 	return &gms__bulk_plain;

@@ -6,10 +6,11 @@
  * who holds the stripe adds with a plain load and store, so that conversions of
  * different GiB meet in no cache line and the fast path makes no atomic
  * addition for them. One more shard is for who owns GiB without a stripe
- * (map/own.c). What others charge is added atomically. With a clock the ledger also keeps the
- * time that pages have been shared, in page-nanoseconds: that sum moves in
- * steps under a lock (rank LEDGER) and is read without one, from a pair of
- * slots of which one is always whole, so that a signal handler can read it.
+ * (map/own.c). What others charge is added atomically. With a clock the ledger
+ * also keeps the time that pages have been shared, in page-nanoseconds: that
+ * sum moves in steps under a lock (rank LEDGER) and is read without one, from a
+ * pair of slots of which one is always whole, so that a signal handler can read
+ * it.
  */
 #ifndef GMS_ENGINE_LEDGER_H
 #define GMS_ENGINE_LEDGER_H

@@ -14,8 +14,6 @@
  * Writers read plainly what only writers change, and store what readers look at
  * with gms__store().
  */
-#include <string.h>
-
 #include "base/debug.h"
 #include "map/edit.h"
 

@@ -282,7 +282,6 @@ int  gms__region_init(struct gms__map *map);
 void gms__region_fini(struct gms__map *map);
 int  gms__region_insert(struct gms__map *map, const struct gms__region *row, gms_state state);
 void gms__region_delete(struct gms__map *map, uint32_t id);
-uint64_t gms__region_count(const struct gms__map *map);
 /*
  * The first region that ends after gfn. Copies the row; false: none. *check is
  * for gms__table_changed().

@@ -103,16 +103,6 @@ bool gms__region_nth(const struct gms__map *map, uint64_t i, struct gms__region 
 	}
 }
 
-uint64_t gms__region_count(const struct gms__map *map)
-{
-	uint64_t check, n;
-
-	do {
-		n = gms__load(&current(map, &check)->n);
-	} while (gms__table_changed(map, check));
-	return n;
-}
-
 /* The words, and a bit for each of them. */
 static size_t words_bytes(uint64_t class)
 {

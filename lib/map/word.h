@@ -59,12 +59,6 @@ static inline uint64_t gms__word_to(const void *table)
 	return (uint64_t)(uintptr_t)table;
 }
 
-/* Equal in all but the tag. */
-static inline bool gms__word_same(uint64_t a, uint64_t b)
-{
-	return !((a ^ b) & ~GMS__WORD_TAG);
-}
-
 /* The word that may follow old: fresh's meaning under the next tag. */
 static inline uint64_t gms__word_next(uint64_t old, uint64_t fresh)
 {

@@ -13,16 +13,10 @@
 #include "base/atomic.h"
 #include "base/bulk.h"
 
-#if defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define SANITIZED_THREADS 1
-#endif
-#endif
-#if defined(__SANITIZE_THREAD__)
-#define SANITIZED_THREADS 1
-#endif
-#ifndef SANITIZED_THREADS
-#define SANITIZED_THREADS 0
+#ifdef GMS__TSAN
+static const bool sanitized_threads = true;
+#else
+static const bool sanitized_threads = false;
 #endif
 
 #define WORDS	512u
@@ -244,7 +238,7 @@ START_TEST(words_that_others_store_are_read_in_one_piece)	/* _i: table */
 	unsigned char last = 0;
 	pthread_t writer;
 
-	if (SANITIZED_THREADS && tables[_i] != gms__bulk_choose())
+	if (sanitized_threads && tables[_i] != gms__bulk_choose())
 		return;		/* its loads are races to the sanitizer: bulk.h */
 	gms__store(&race.stop, false);
 	ck_assert_int_eq(pthread_create(&writer, NULL, store_words, NULL), 0);
@@ -305,7 +299,7 @@ static const char *const avx2_flags[] = { "avx2", "bmi1", "bmi2", "popcnt", NULL
 
 START_TEST(choose_takes_avx2_where_the_system_lists_it)
 {
-	const bool wanted = listed(avx2_flags) == 1 && !SANITIZED_THREADS;
+	const bool wanted = listed(avx2_flags) == 1 && !sanitized_threads;
 
 	ck_assert_str_eq(gms__bulk_choose()->name, wanted ? "avx2" : "plain");
 }
@@ -315,7 +309,7 @@ END_TEST
 
 START_TEST(choose_takes_the_fastest_that_runs)
 {
-	const struct gms__bulk *fastest = tables[SANITIZED_THREADS ? 0 : ntables - 1];
+	const struct gms__bulk *fastest = tables[sanitized_threads ? 0 : ntables - 1];
 
 	ck_assert_ptr_eq(gms__bulk_choose(), fastest);
 	ck_assert_ptr_eq(gms__bulk_choose(), fastest);
