@@ -25,7 +25,7 @@
 
 struct bitmap {
 	const struct gms__map *map;
-	struct gms__pick match;
+	struct gms__pick pick;
 	gms_gfn	  first;	/* of the range: bit 0 */
 	unsigned  order;
 	uint64_t *word;
@@ -168,7 +168,7 @@ static bool still_there(const struct bitmap *x, const struct way *way)
 	gms__read_fence();
 	return gms__load_relaxed(&way->chunk->generation) == way->generation &&
 	       gms__load_relaxed(way->gib_at) == way->gib &&
-	       !gms__table_changed(x->map, way->check) && gms__pick_stands(&x->match);
+	       !gms__table_changed(x->map, way->check) && gms__pick_stands(&x->pick);
 }
 
 /* Do blocks at pos begin with a word of the bitmap, a bit a page? */
@@ -183,8 +183,8 @@ static bool write_blocks(struct bitmap *x, const struct way *way, gms_gfn pos, u
 	const uint64_t w = (pos - x->first) / 64;
 
 	clear_to(x, w);
-	gms__pick_blocks(&x->match, &way->chunk->word[gms__block_index(pos)], n,
-			  &x->word[w]);
+	gms__pick_blocks(&x->pick, &way->chunk->word[gms__block_index(pos)], n,
+			 &x->word[w]);
 	if (!still_there(x, way))
 		return false;
 	x->nwords = w + n * GMS__PLANE_WORDS;
@@ -200,11 +200,11 @@ static bool add_block(struct bitmap *x, const struct way *way, gms_gfn pos, gms_
 	if (gms__block_is_uniform(word)) {
 		if (!still_there(x, way))
 			return false;
-		if (gms__pick_state(&x->match, gms__block_state(&x->map->palette, word)))
+		if (gms__pick_state(&x->pick, gms__block_state(&x->map->palette, word)))
 			set_granules(x, pos, end);
 		return true;
 	}
-	gms__pick_block(&x->match, word, bits);
+	gms__pick_block(&x->pick, word, bits);
 	if (!still_there(x, way))
 		return false;
 	add_pages(x, pos, end, bits);
@@ -244,7 +244,7 @@ static gms_gfn export_region(struct bitmap *x, const struct gms__region *row, ui
 		if (gms__word_is_uniform(way.gib)) {
 			if (gms__table_changed(x->map, check))
 				break;
-			if (gms__pick_state(&x->match, gms__word_state(way.gib)))
+			if (gms__pick_state(&x->pick, gms__word_state(way.gib)))
 				set_granules(x, pos, stop);
 			pos = stop;
 			continue;
@@ -255,9 +255,9 @@ static gms_gfn export_region(struct bitmap *x, const struct gms__region *row, ui
 		if (gms__unlikely(pos < stop)) {
 			if (gms__table_changed(x->map, check))
 				break;
-			if (!gms__pick_stands(&x->match))
-				gms__pick_init(&x->match, &x->map->palette, x->map->bulk,
-						x->match.mask, x->match.value);
+			if (!gms__pick_stands(&x->pick))
+				gms__pick_init(&x->pick, &x->map->palette, x->map->bulk,
+					       x->pick.mask, x->pick.value);
 		}
 	}
 	return pos;
@@ -269,7 +269,7 @@ void gms__map_bitmap(const struct gms__map *map, gms_gfn first, gms_gfn end, gms
 	struct bitmap x = { .map = map, .first = first, .order = order, .word = le_bitmap };
 	gms_gfn pos = first;
 
-	gms__pick_init(&x.match, &map->palette, map->bulk, mask, value);
+	gms__pick_init(&x.pick, &map->palette, map->bulk, mask, value);
 	while (pos < end) {
 		struct gms__region row;
 		uint64_t check;

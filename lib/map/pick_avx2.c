@@ -96,10 +96,10 @@ struct group {
 };
 
 /* The set of the blocks that are of another kind than UNIFORM and PLANE. */
-AVX2 static inline uint64_t prepare(const struct gms__pick *match, const uint64_t *words,
+AVX2 static inline uint64_t prepare(const struct gms__pick *pick, const uint64_t *words,
 				    unsigned n, struct group *group)
 {
-	const __m256i table = table_of(match->bit), ones = _mm256_set1_epi32(-1);
+	const __m256i table = table_of(pick->bit), ones = _mm256_set1_epi32(-1);
 	uint64_t others = 0;
 
 	for (unsigned i = 0; i < n; i += STEP) {
@@ -143,7 +143,7 @@ AVX2 static inline __m256i from_page(__m256i page, __m256i first)
 	return _mm256_sllv_epi64(_mm256_set1_epi64x(-1), _mm256_subs_epu16(page, first));
 }
 
-AVX2 static inline void write_runs(const struct gms__pick *match, uint64_t word, __m256i_u *out)
+AVX2 static inline void write_runs(const struct gms__pick *pick, uint64_t word, __m256i_u *out)
 {
 	/* Four fields of 10 bits: 512 less each border. */
 	const __m256i fields = _mm256_and_si256(_mm256_srlv_epi64(
@@ -152,8 +152,8 @@ AVX2 static inline void write_runs(const struct gms__pick *match, uint64_t word,
 	const __m256i edges = _mm256_sub_epi64(_mm256_set1_epi64x(GMS__BLOCK_PAGES), fields);
 	const __m256i s1 = LANE(edges, 0), e1 = LANE(edges, 1);
 	const __m256i s2 = LANE(edges, 2), e2 = LANE(edges, 3);
-	const __m256i base = _mm256_set1_epi8(match->place[gms__block_base(word) % GMS__PLACES]);
-	const __m256i other = _mm256_set1_epi8(match->place[gms__block_other(word) % GMS__PLACES]);
+	const __m256i base = _mm256_set1_epi8(pick->place[gms__block_base(word) % GMS__PLACES]);
+	const __m256i other = _mm256_set1_epi8(pick->place[gms__block_other(word) % GMS__PLACES]);
 	const __m256i flip = _mm256_xor_si256(base, other);
 
 	for (unsigned half = 0; half < 2; half++) {
@@ -167,15 +167,15 @@ AVX2 static inline void write_runs(const struct gms__pick *match, uint64_t word,
 	}
 }
 
-AVX2 uint64_t gms__pick_blocks_avx2(const struct gms__pick *match, const uint64_t *words,
-				     unsigned n, uint64_t *le_bits)
+AVX2 uint64_t gms__pick_blocks_avx2(const struct gms__pick *pick, const uint64_t *words,
+				    unsigned n, uint64_t *le_bits)
 {
 	__m256i_u *out = (__m256i_u *)(void *)le_bits;
 	uint64_t others, left = 0;
 	struct group group;
 
 	/* First all words, then all planes: none waits for another. */
-	others = prepare(match, words, n, &group);
+	others = prepare(pick, words, n, &group);
 	copy(&group, n, out);
 	/* By its word as it is now: it need not be of the same kind any more. */
 	for (; others; others &= others - 1) {
@@ -183,17 +183,17 @@ AVX2 uint64_t gms__pick_blocks_avx2(const struct gms__pick *match, const uint64_
 		const uint64_t word = gms__load(&words[i]);
 
 		if (gms__likely(gms__block_kind(word) == GMS__RUNS))
-			write_runs(match, word, out + 2 * i);
+			write_runs(pick, word, out + 2 * i);
 		else
 			left |= others & -others;
 	}
 	return left;
 }
 
-AVX2 void gms__pick_bytes_avx2(const struct gms__pick *match, const uint8_t *place,
-				uint64_t *le_bits)
+AVX2 void gms__pick_bytes_avx2(const struct gms__pick *pick, const uint8_t *place,
+			       uint64_t *le_bits)
 {
-	const __m256i table = table_of(match->bit), bits = table_of(bit_of);
+	const __m256i table = table_of(pick->bit), bits = table_of(bit_of);
 
 	for (unsigned w = 0; w < GMS__PLANE_WORDS; w++) {
 		uint32_t miss[2];

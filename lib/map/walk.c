@@ -139,7 +139,7 @@ static bool piece_at(const struct gms__map *map, gms_gfn pos, gms_state mask,
 
 /* Make a run of the piece and those that follow and are equal to it. */
 void gms__run_on(const struct gms__map *map, struct gms_cursor *cursor, gms_gfn *pos,
-		   gms_gfn end, gms_state mask, struct gms__piece *p, struct gms_run *run)
+		 gms_gfn end, gms_state mask, struct gms__piece *p, struct gms_run *run)
 {
 	struct gms__piece more;
 
