@@ -69,11 +69,12 @@ gms_state gms__map_get_slow(const struct gms__map *map, gms_gfn gfn)
 	return state;
 }
 
-static void block_of_gib(uint64_t gib, struct gms__block *block)
+/* What the word of the GiB tells: of the GiB, or of any block if that is uniform. */
+static void block_of_gib(uint64_t gib, unsigned order, struct gms__block *block)
 {
 	const struct gms__chunk *chunk = gms__word_table(gib);
 
-	block->split = gms__word_is_split(gib);
+	block->split = order == GMS_ORDER_1G && gms__word_is_split(gib);
 	block->uniform = gms__word_is_uniform(gib);
 	if (!block->uniform)
 		block->shared_pages = gms__load(&chunk->pages[GMS__COUNT_SHARED]);
@@ -118,18 +119,11 @@ bool gms__map_block(const struct gms__map *map, gms_gfn gfn, unsigned order,
 		block->base_order = gms__region_order(&row);
 		gib_at = gms__gib_at(&row, gfn);
 		gib = gms__load(gib_at);
-		if (order == GMS_ORDER_1G) {
-			block_of_gib(gib, block);
-			good = true;
-		} else if (gms__word_is_uniform(gib)) {
-			block->shared_pages = gms__word_state(gib) & GMS_STATE_SHARED ?
-					      block->npages : 0;
-			block->split = false;
-			block->uniform = true;
-			good = true;
-		} else {
+		good = true;
+		if (order == GMS_ORDER_1G || gms__word_is_uniform(gib))
+			block_of_gib(gib, order, block);
+		else
 			good = block_of_chunk(map, gms__word_table(gib), gfn, block);
-		}
 		good = good && gms__load_relaxed(gib_at) == gib;
 	} while (gms__unlikely(!good || gms__table_changed(map, check)));
 	return true;
