@@ -1,27 +1,15 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
  * bulk.c - bulk.h in plain C, and the choice between the tables.
- *
- * Bits are counted in all bytes of a word at a time: baseline x86-64 has no
- * instruction for it, and the compiler's own way out is a call a word.
  */
 #include "base/bulk.h"
 
 #include <string.h>
 
 #include "base/atomic.h"
+#include "base/bits.h"
 #include "base/debug.h"
 #include "base/le.h"
-
-/* The set bits of each byte of a word, in that byte. */
-static inline uint64_t bits_of_bytes(uint64_t word)
-{
-	const uint64_t twos = UINT64_C(0x3333333333333333);
-
-	word -= word >> 1 & UINT64_C(0x5555555555555555);
-	word = (word & twos) + (word >> 2 & twos);
-	return (word + (word >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-}
 
 static inline unsigned count_range(const uint64_t *plane, unsigned first, unsigned end)
 {
@@ -35,7 +23,7 @@ static inline unsigned count_range(const uint64_t *plane, unsigned first, unsign
 			word &= ~UINT64_C(0) << first % 64;
 		if (end - w * 64 < 64)
 			word &= ~(~UINT64_C(0) << end % 64);
-		bytes += bits_of_bytes(word);
+		bytes += gms__bits_of_bytes(word);
 	}
 	/* The sum may not fit a byte, so it is made of four 16-bit ones. */
 	bytes = (bytes & even) + (bytes >> 8 & even);

@@ -82,6 +82,12 @@ static inline void gms__delta_turn(struct gms__delta *delta, gms_state old, gms_
 	}
 }
 
+/* A state with attributes cleared and set. */
+static inline gms_state gms__changed(gms_state state, gms_state set, gms_state clear)
+{
+	return (state & ~clear) | set;
+}
+
 enum gms__kind {
 	GMS__UNIFORM = 0,
 	GMS__PLANE = 1,
@@ -278,17 +284,34 @@ static inline bool gms__block_uniform_under(const struct gms__palette *palette, 
 		  gms__palette_state(palette, gms__block_other(word))) & mask);
 }
 
-/* Do a plane's pages, under this edit, stay in the same two states? */
-static inline bool gms__plane_in_place(const struct gms__palette *palette, uint64_t word,
-				       gms_state set, gms_state clear)
+/* Both states of a RUNS or PLANE word, and what they turn to under an edit. */
+struct gms__two_states {
+	gms_state base, other;
+	gms_state new_base, new_other;
+};
+
+static inline struct gms__two_states gms__block_two_states(const struct gms__palette *palette,
+							   uint64_t word, gms_state set,
+							   gms_state clear)
 {
 	const gms_state base = gms__palette_state(palette, gms__block_base(word));
 	const gms_state other = gms__palette_state(palette, gms__block_other(word));
-	const gms_state new_base = (base & ~clear) | set;
-	const gms_state new_other = (other & ~clear) | set;
 
-	return (new_base == base && new_other == other) ||
-	       (new_base == new_other && (new_base == base || new_base == other));
+	return (struct gms__two_states){ base, other, gms__changed(base, set, clear),
+					 gms__changed(other, set, clear) };
+}
+
+/* Does nothing turn? */
+static inline bool gms__two_stay(const struct gms__two_states *s)
+{
+	return s->new_base == s->base && s->new_other == s->other;
+}
+
+/* Does one of the two turn to the other, and that stay? */
+static inline bool gms__two_join(const struct gms__two_states *s)
+{
+	return s->new_base == s->new_other &&
+	       (s->new_base == s->base || s->new_base == s->other);
 }
 
 /*

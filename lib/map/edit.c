@@ -14,6 +14,7 @@
  * Writers read plainly what only writers change, and store what readers look at
  * with gms__store().
  */
+#include "base/bits.h"
 #include "base/debug.h"
 #include "map/edit.h"
 
@@ -90,33 +91,31 @@ static void edit_block(struct gms__edit *e, struct gms__tables *tables)
 		gms__edit_do(e, tables);
 }
 
+static void count_groups(struct gms__chunk *chunk, unsigned b, unsigned n, int pages_each)
+{
+	for (unsigned at = b; at < b + n; at++) {
+		uint16_t *shared = &chunk->shared[at / GMS__GROUP_BLOCKS];
+
+		gms__store(shared, (uint16_t)(*shared + pages_each));
+	}
+}
+
 /* Blocks [b, b + n) of a chunk, all whole and uniform in one state, turn to another. */
 static void fill(struct gms__chunk *chunk, unsigned b, unsigned n, uint64_t word, gms_state old,
 		 gms_state new)
 {
 	const bool to_shared = new & GMS_STATE_SHARED, turns = (old ^ new) & GMS_STATE_SHARED;
 	struct gms__delta delta = { { 0 } };
-	unsigned g;
 
 	gms__delta_turn(&delta, old, new, n * PAGES);
-	for (unsigned i = 0; i < GMS__COUNTED; i++) {
-		if (delta.pages[i] > 0)
-			gms__store(&chunk->pages[i], chunk->pages[i] + (uint32_t)delta.pages[i]);
-	}
-	for (unsigned at = b; turns && to_shared && at < b + n; at++) {
-		g = at / GMS__GROUP_BLOCKS;
-		gms__store(&chunk->shared[g], (uint16_t)(chunk->shared[g] + PAGES));
-	}
+	gms__count_pages(chunk, &delta, GMS__COUNT_SHARED, true);
+	if (turns && to_shared)
+		count_groups(chunk, b, n, (int)PAGES);
 	for (unsigned at = b; at < b + n; at++)
 		gms__store(&chunk->word[at], word);
-	for (unsigned at = b; turns && !to_shared && at < b + n; at++) {
-		g = at / GMS__GROUP_BLOCKS;
-		gms__store(&chunk->shared[g], (uint16_t)(chunk->shared[g] - PAGES));
-	}
-	for (unsigned i = 0; i < GMS__COUNTED; i++) {
-		if (delta.pages[i] < 0)
-			gms__store(&chunk->pages[i], chunk->pages[i] + (uint32_t)delta.pages[i]);
-	}
+	if (turns && !to_shared)
+		count_groups(chunk, b, n, -(int)PAGES);
+	gms__count_pages(chunk, &delta, GMS__COUNT_SHARED, false);
 }
 
 /* Uniform blocks that begin at pos and end by end; returns how many were done. */
@@ -272,33 +271,26 @@ void gms__map_edit(struct gms__map *map, const struct gms__region *r, gms_gfn fi
 static bool quick_bits(struct gms__map *map, struct gms__chunk *chunk, uint64_t block,
 		       gms_gfn first, gms_gfn end, gms_state set, gms_state clear)
 {
-	const gms_state base = gms__palette_state(&map->palette, gms__block_base(block));
-	const gms_state other = gms__palette_state(&map->palette, gms__block_other(block));
-	const gms_state new = gms__changed(base, set, clear);
+	const struct gms__two_states s = gms__block_two_states(&map->palette, block, set, clear);
 	uint64_t *word = (uint64_t *)gms__block_leaf(block) + first / 64 % 8;
 	const uint64_t bits = (~UINT64_C(0) >> (64 - (end - first))) << first % 64;
-	uint16_t *shared = &chunk->shared[gms__block_index(first) / GMS__GROUP_BLOCKS];
-	uint32_t *pages = &chunk->pages[GMS__COUNT_SHARED];
+	uint16_t *group = &chunk->shared[gms__block_index(first) / GMS__GROUP_BLOCKS];
 	uint64_t turned, after;
-	int n;
+	int32_t n;
 
-	if ((base ^ other) != GMS_STATE_SHARED || new != gms__changed(other, set, clear) ||
-	    (new != base && new != other))
+	if ((s.base ^ s.other) != GMS_STATE_SHARED || !gms__two_join(&s))
 		return false;
-	turned = new == other ? ~*word & bits : *word & bits;
+	turned = s.new_base == s.other ? ~*word & bits : *word & bits;
 	after = *word ^ turned;
 	if (!after || after == ~UINT64_C(0))	/* the block may have become simple */
 		return false;
-	n = turned & (turned - 1) ? __builtin_popcountll(turned) : turned != 0;
-	if (new & GMS_STATE_SHARED) {	/* M2 */
-		gms__store(pages, *pages + (uint32_t)n);
-		gms__store(shared, (uint16_t)(*shared + n));
-		gms__store(word, after);
-	} else {
-		gms__store(word, after);
-		gms__store(pages, *pages - (uint32_t)n);
-		gms__store(shared, (uint16_t)(*shared - n));
-	}
+	n = turned & (turned - 1) ? (int32_t)gms__bits(turned) : turned != 0;
+	n = s.new_base & GMS_STATE_SHARED ? n : -n;
+	if (n > 0)	/* M2 */
+		gms__count_shared(chunk, group, n);
+	gms__store(word, after);
+	if (n < 0)
+		gms__count_shared(chunk, group, n);
 	return true;
 }
 
@@ -308,9 +300,9 @@ static bool quick_uniform(struct gms__map *map, struct gms__chunk *chunk, uint64
 {
 	const gms_state old = gms__block_state(&map->palette, *at);
 	const gms_state new = gms__changed(old, set, clear);
-	const unsigned n = (unsigned)(end - first), page = first % GMS__BLOCK_PAGES;
-	uint16_t *shared = &chunk->shared[gms__block_index(first) / GMS__GROUP_BLOCKS];
-	uint32_t *pages = &chunk->pages[GMS__COUNT_SHARED];
+	const unsigned npages = (unsigned)(end - first), page = first % GMS__BLOCK_PAGES;
+	const int32_t n = new & GMS_STATE_SHARED ? (int32_t)npages : -(int32_t)npages;
+	uint16_t *group = &chunk->shared[gms__block_index(first) / GMS__GROUP_BLOCKS];
 	const uint64_t split = *at & GMS__BLOCK_SPLIT;
 	uint64_t word;
 	int place;
@@ -320,22 +312,18 @@ static bool quick_uniform(struct gms__map *map, struct gms__chunk *chunk, uint64
 	place = gms__palette_place(&map->palette, new);
 	if (place < 0)
 		return false;
-	if (n == PAGES) {
+	if (npages == PAGES) {
 		word = gms__block_uniform(&map->palette, new) | split;
 	} else {
 		word = gms__block_runs(gms__block_places(gms__block_base(*at), (unsigned)place),
-				       page, page + n, PAGES, PAGES) | split;
+				       page, page + npages, PAGES, PAGES) | split;
 		chunk->nmixed++;
 	}
-	if (new & GMS_STATE_SHARED) {	/* M2 */
-		gms__store(pages, *pages + n);
-		gms__store(shared, (uint16_t)(*shared + n));
-		gms__store(at, word);
-	} else {
-		gms__store(at, word);
-		gms__store(pages, *pages - n);
-		gms__store(shared, (uint16_t)(*shared - n));
-	}
+	if (n > 0)	/* M2 */
+		gms__count_shared(chunk, group, n);
+	gms__store(at, word);
+	if (n < 0)
+		gms__count_shared(chunk, group, n);
 	return true;
 }
 

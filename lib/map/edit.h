@@ -95,7 +95,9 @@ void gms__edit_look_list(struct gms__edit *e);
 
 /* bytes.c: a place a page */
 void gms__edit_look_bytes(struct gms__edit *e);
-bool gms__bytes_placed(const struct gms__edit *e);	/* Takes places. */
+/* Have all states that pages of a BYTES word turn to a place? Takes places. */
+bool gms__bytes_placed(struct gms__palette *palette, uint64_t word, unsigned first, unsigned end,
+		       gms_state set, gms_state clear);
 /* Change them in place, and count; false: a state has no place. Turns may be unknown. */
 bool gms__edit_do_bytes(struct gms__edit *e, struct gms__tables *tables);
 
@@ -125,25 +127,37 @@ static inline void gms__map_after(struct gms__map *map, const struct gms__region
 
 /*
  * M2: a count rises before what it counts appears, and falls after that has
- * gone, so that a reader who sees 0 may skip.
+ * gone, so that a reader who sees 0 may skip. These are called on both sides of
+ * the change.
  */
-static inline void gms__edit_counts(struct gms__edit *e, bool before)
+static inline void gms__count_pages(struct gms__chunk *chunk, const struct gms__delta *delta,
+				    unsigned from, bool before)
 {
-	uint32_t *pages = e->chunk->pages;
-	const int32_t all = e->delta.pages[GMS__COUNT_SHARED];
-
-	if (all && (all > 0) == before) {
-		gms__store(&pages[GMS__COUNT_SHARED], pages[GMS__COUNT_SHARED] + (uint32_t)all);
-		gms__store(e->shared, (uint16_t)(*e->shared + all));
-	}
-	if (__builtin_expect(!((e->set | e->clear) & (GMS__COUNTED_STATES & ~GMS_STATE_SHARED)), 1))
-		return;
-	for (unsigned i = GMS__COUNT_SHARED + 1; i < GMS__COUNTED; i++) {
-		const int32_t n = e->delta.pages[i];
+	for (unsigned i = from; i < GMS__COUNTED; i++) {
+		const int32_t n = delta->pages[i];
 
 		if (n && (n > 0) == before)
-			gms__store(&pages[i], pages[i] + (uint32_t)n);
+			gms__store(&chunk->pages[i], chunk->pages[i] + (uint32_t)n);
 	}
+}
+
+/* Shared pages of the chunk and of one group in it. */
+static inline void gms__count_shared(struct gms__chunk *chunk, uint16_t *group, int32_t n)
+{
+	uint32_t *pages = &chunk->pages[GMS__COUNT_SHARED];
+
+	gms__store(pages, *pages + (uint32_t)n);
+	gms__store(group, (uint16_t)(*group + n));
+}
+
+static inline void gms__edit_counts(struct gms__edit *e, bool before)
+{
+	const int32_t n = e->delta.pages[GMS__COUNT_SHARED];
+
+	if (n && (n > 0) == before)
+		gms__count_shared(e->chunk, e->shared, n);
+	if (gms__unlikely((e->set | e->clear) & (GMS__COUNTED_STATES & ~GMS_STATE_SHARED)))
+		gms__count_pages(e->chunk, &e->delta, GMS__COUNT_SHARED + 1, before);
 }
 
 /* The block's word is replaced (W2 of map.h), between the counts. */

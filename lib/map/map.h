@@ -237,12 +237,6 @@ static inline gms_gfn gms__clip_hi(const struct gms__region *r, gms_gfn gfn, uin
 	return gms__min((gfn | (npages - 1)) + 1, r->first + r->npages);
 }
 
-/* A state with attributes cleared and set. */
-static inline gms_state gms__changed(gms_state state, gms_state set, gms_state clear)
-{
-	return (state & ~clear) | set;
-}
-
 /* map.c: making and unmaking, stripes */
 int  gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops);
 void gms__map_fini(struct gms__map *map);

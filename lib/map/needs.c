@@ -32,16 +32,6 @@ static bool several(struct gms__needs *needs, uint64_t id)
 	return needs->last_detour == id;
 }
 
-/* Will bytes be changed in place? */
-static bool bytes_placed(struct gms__map *map, uint64_t word, unsigned first, unsigned end,
-			 gms_state set, gms_state clear)
-{
-	const struct gms__edit e = { .map = map, .at = &word, .first = first, .end = end,
-				     .set = set, .clear = clear };
-
-	return gms__bytes_placed(&e);
-}
-
 /* The leaf that a block will have after an edit of a part; -1: none, or the one it has. */
 static int leaf_after(struct gms__map *map, const struct gms__region *r, uint64_t word,
 		      gms_gfn edge, gms_gfn first, gms_gfn end, gms_state set, gms_state clear,
@@ -50,6 +40,8 @@ static int leaf_after(struct gms__map *map, const struct gms__region *r, uint64_
 	const gms_gfn base = edge & ~(GMS__BLOCK_PAGES - 1);
 	const gms_gfn lo = gms__clip_lo(r, edge, GMS__BLOCK_PAGES);
 	const gms_gfn hi = gms__clip_hi(r, edge, GMS__BLOCK_PAGES);
+	const unsigned from = (unsigned)(gms__max(first, lo) - base);
+	const unsigned to = (unsigned)(gms__min(end, hi) - base);
 	struct gms__delta unused = { { 0 } };
 	struct gms__runs runs;
 	enum gms__kind kind;
@@ -66,16 +58,18 @@ static int leaf_after(struct gms__map *map, const struct gms__region *r, uint64_
 			return -1;
 		return GMS__LEAF1024;
 	}
-	if (gms__block_kind(word) == GMS__PLANE &&
-	    gms__plane_in_place(&map->palette, word, set, clear))
-		return -1;
+	if (gms__block_kind(word) == GMS__PLANE) {
+		const struct gms__two_states s =
+			gms__block_two_states(&map->palette, word, set, clear);
+
+		if (gms__two_stay(&s) || gms__two_join(&s))	/* in place */
+			return -1;
+	}
 	if (gms__block_kind(word) == GMS__BYTES &&
-	    bytes_placed(map, word, (unsigned)(gms__max(first, lo) - base),
-			 (unsigned)(gms__min(end, hi) - base), set, clear))
-		return -1;
+	    gms__bytes_placed(&map->palette, word, from, to, set, clear))
+		return -1;	/* in place */
 	gms__runs_of(&runs, &map->palette, word, (unsigned)(lo - base), (unsigned)(hi - base));
-	*changes = gms__runs_edit(&runs, (unsigned)(gms__max(first, lo) - base),
-				  (unsigned)(gms__min(end, hi) - base), set, clear, &unused);
+	*changes = gms__runs_edit(&runs, from, to, set, clear, &unused);
 	kind = gms__runs_kind(&runs, &map->palette);
 	return *changes && gms__block_has_leaf(kind) ? (int)gms__block_class(kind) : -1;
 }

@@ -77,7 +77,7 @@ bool gms__runs_edit(struct gms__runs *runs, unsigned first, unsigned end, gms_st
 	runs->n = 0;
 	for (unsigned i = 0; i < old.n; i++) {
 		const unsigned lo = old.start[i], hi = old.start[i + 1];
-		const gms_state state = old.state[i], new = (state & ~clear) | set;
+		const gms_state state = old.state[i], new = gms__changed(state, set, clear);
 		const unsigned from = lo < first ? first : lo, to = hi > end ? end : hi;
 
 		if (from >= to || new == state) {

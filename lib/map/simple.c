@@ -6,6 +6,7 @@
  * of a list are copied into another leaf with the change worked in. What these
  * do not cover, edit.c does run by run.
  */
+#include "base/bits.h"
 #include "base/debug.h"
 #include "map/edit.h"
 
@@ -42,6 +43,11 @@ static void look_uniform(struct gms__edit *e)
 	else
 		e->how = GMS__APART;
 	gms__edit_turns(e, old, new, e->end - e->first);
+}
+
+static inline struct gms__two_states two_states(const struct gms__edit *e)
+{
+	return gms__block_two_states(&e->map->palette, *e->at, e->set, e->clear);
 }
 
 /* The runs of one state in a block; three at most are ever here. */
@@ -107,37 +113,31 @@ static struct few few_cut(const struct gms__two_runs *r, unsigned first, unsigne
 /* Runs that grow, shrink, come and go, between the two states that there are. */
 static void look_runs(struct gms__edit *e)
 {
-	const struct gms__palette *palette = &e->map->palette;
+	const struct gms__two_states s = two_states(e);
 	const uint64_t word = *e->at;
-	const gms_state base = gms__palette_state(palette, gms__block_base(word));
-	const gms_state other = gms__palette_state(palette, gms__block_other(word));
-	const gms_state new_base = gms__changed(base, e->set, e->clear);
-	const gms_state new_other = gms__changed(other, e->set, e->clear);
 	const struct gms__two_runs r = gms__block_two_runs(word);
 	const unsigned before = r.e1 - r.s1 + r.e2 - r.s2;
 	struct few new;
 
 	e->how = GMS__NOTHING;
-	if (new_base == base && new_other == other)
+	if (gms__two_stay(&s))
 		return;
 	e->how = GMS__APART;
-	if (new_base == base && new_other == base)
-		new = few_cut(&r, e->first, e->end);
-	else if (new_base == other && new_other == other)
-		new = few_join(&r, e->first, e->end);
-	else
+	if (!gms__two_join(&s))
 		return;
+	new = s.new_base == s.base ? few_cut(&r, e->first, e->end) :
+				     few_join(&r, e->first, e->end);
 
 	e->how = new.npages == before ? GMS__NOTHING :
 		 new.n < 3 ? GMS__NEW_WORD : GMS__NEW_PLANE;
 	if (new.npages > before)
-		gms__edit_turns(e, base, other, new.npages - before);
+		gms__edit_turns(e, s.base, s.other, new.npages - before);
 	else if (new.npages < before)
-		gms__edit_turns(e, other, base, before - new.npages);
+		gms__edit_turns(e, s.other, s.base, before - new.npages);
 	if (!new.npages) {
-		e->word = gms__block_uniform(&e->map->palette, base);
+		e->word = gms__block_uniform(&e->map->palette, s.base);
 	} else if (new.npages == e->hi - e->lo) {
-		e->word = gms__block_uniform(&e->map->palette, other);
+		e->word = gms__block_uniform(&e->map->palette, s.other);
 	} else if (new.n < 3) {
 		e->word = gms__block_runs(PLACES(word), new.border[0], new.border[1],
 					  new.n > 1 ? new.border[2] : PAGES,
@@ -165,70 +165,54 @@ static uint64_t bits_of(unsigned w, unsigned first, unsigned end)
 	return ~UINT64_C(0) >> (64 - (to - from)) << from % 64;
 }
 
-static unsigned popcount(uint64_t x)
-{
-	x -= x >> 1 & UINT64_C(0x5555555555555555);
-	x = (x & UINT64_C(0x3333333333333333)) + (x >> 2 & UINT64_C(0x3333333333333333));
-	x = (x + (x >> 4)) & UINT64_C(0x0f0f0f0f0f0f0f0f);
-	return (unsigned)(x * UINT64_C(0x0101010101010101) >> 56);
-}
-
 /* Bits of a plane, in place. */
 static void look_plane(struct gms__edit *e)
 {
-	const struct gms__palette *palette = &e->map->palette;
-	const uint64_t word = *e->at, *plane = gms__block_leaf(word);
-	const gms_state base = gms__palette_state(palette, gms__block_base(word));
-	const gms_state other = gms__palette_state(palette, gms__block_other(word));
-	const gms_state new_base = gms__changed(base, e->set, e->clear);
-	const gms_state new_other = gms__changed(other, e->set, e->clear);
+	const struct gms__two_states s = two_states(e);
+	const uint64_t *plane = gms__block_leaf(*e->at);
 	unsigned turned = 0;
 	uint64_t ones;
 
 	e->how = GMS__NOTHING;
-	if (new_base == base && new_other == other)
+	if (gms__two_stay(&s))
 		return;
 	e->how = GMS__APART;
-	if (new_base != new_other || (new_base != base && new_base != other))
+	if (!gms__two_join(&s))
 		return;
-	ones = new_base == other ? ~UINT64_C(0) : 0;
+	ones = s.new_base == s.other ? ~UINT64_C(0) : 0;
 	for (unsigned w = e->first / 64; w <= (e->end - 1) / 64; w++) {
 		const uint64_t turns = (plane[w] ^ ones) & bits_of(w, e->first, e->end);
 
-		turned += turns & (turns - 1) ? popcount(turns) : turns != 0;
+		turned += turns & (turns - 1) ? gms__bits(turns) : turns != 0;
 	}
 	e->how = turned ? GMS__BITS : GMS__NOTHING;
 	e->word = ones;
 	if (turned)
-		gms__edit_turns(e, ones ? base : other, ones ? other : base, turned);
+		gms__edit_turns(e, ones ? s.base : s.other, ones ? s.other : s.base, turned);
 }
 
 /* A block of two states, changed whole: other places, the same bits or runs. */
 static void look_places(struct gms__edit *e)
 {
-	const struct gms__palette *palette = &e->map->palette;
+	const struct gms__two_states s = two_states(e);
 	const uint64_t word = *e->at;
-	const gms_state base = gms__palette_state(palette, gms__block_base(word));
-	const gms_state other = gms__palette_state(palette, gms__block_other(word));
-	const gms_state new_base = gms__changed(base, e->set, e->clear);
-	const gms_state new_other = gms__changed(other, e->set, e->clear);
 	uint64_t both = 0;
 	unsigned n;
 
 	e->how = GMS__NOTHING;
-	if (new_base == base && new_other == other)
+	if (gms__two_stay(&s))
 		return;
 	e->how = GMS__APART;
-	if (new_base != new_other && !places(e, new_base, new_other, &both))
+	if (s.new_base != s.new_other && !places(e, s.new_base, s.new_other, &both))
 		return;
 	e->how = GMS__NEW_WORD;
 	n = gms__block_others(word, e->map->bulk, e->lo, e->hi);
-	if (new_base != base)
-		gms__edit_turns(e, base, new_base, e->hi - e->lo - n);
-	if (new_other != other)
-		gms__edit_turns(e, other, new_other, n);
-	e->word = new_base == new_other ? gms__block_uniform(&e->map->palette, new_base) :
-					  (word & ~GMS__BLOCK_PLACES) | both;
+	if (s.new_base != s.base)
+		gms__edit_turns(e, s.base, s.new_base, e->hi - e->lo - n);
+	if (s.new_other != s.other)
+		gms__edit_turns(e, s.other, s.new_other, n);
+	e->word = s.new_base == s.new_other ? gms__block_uniform(&e->map->palette, s.new_base) :
+					      (word & ~GMS__BLOCK_PLACES) | both;
 }
 
 void gms__edit_look(struct gms__edit *e)
@@ -291,8 +275,8 @@ static void settle(struct gms__edit *e, struct gms__tables *tables)
 
 		if (!((x + low) & x))
 			gms__edit_publish(e, gms__block_runs(PLACES(word), first,
-							     first + popcount(x), PAGES, PAGES),
-					  tables);
+							     first + gms__bits(x), PAGES,
+							     PAGES), tables);
 	}
 }
 
