@@ -29,7 +29,7 @@ static inline size_t gms__batch_room(size_t nchanges)
 	return 2 * nchanges;
 }
 
-/* Returns how many segments are in out. nchanges is at least 1. */
+/* Returns how many segments are in out. nchanges is at least 1; for 1, tmp may be NULL. */
 size_t gms__batch_normalise(const struct gms_change *changes, size_t nchanges,
 			    struct gms__segment *out, struct gms__segment *tmp);
 
