@@ -152,7 +152,7 @@ static int call(struct gms__plan *plan, size_t op_at, const struct gms_host_run 
 		size_t *done)
 {
 	const uint32_t index = runs->reserved;
-	const struct gms_backend *backend = &plan->space->backend[index - 1];
+	const struct gms_backend *backend = plan->space->backend[index - 1];
 	gms_host_fn *op = operation(backend, op_at);
 	size_t ndone = 0;
 	int err;
@@ -255,7 +255,7 @@ void gms__host_discard(struct gms__plan *plan)
 void gms__host_flush(struct gms__plan *plan)
 {
 	for (uint64_t left = plan->touched; left; left &= left - 1) {
-		const struct gms_backend *backend = &plan->space->backend[__builtin_ctzll(left)];
+		const struct gms_backend *backend = plan->space->backend[__builtin_ctzll(left)];
 
 		if (!backend->flush)
 			continue;
@@ -283,7 +283,7 @@ static struct gms_host_folio folio_of(const struct gms__region *row, gms_gfn gfn
 int gms__host_split(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
 		    unsigned order, unsigned parts_order, struct gms_charge *charge)
 {
-	const struct gms_backend *backend = row->backend ? &space->backend[row->backend - 1] : NULL;
+	const struct gms_backend *backend = row->backend ? space->backend[row->backend - 1] : NULL;
 	const struct gms_host_folio folio = folio_of(row, gfn, order, parts_order);
 	int err;
 
@@ -296,7 +296,7 @@ int gms__host_split(struct gms_space *space, const struct gms__region *row, gms_
 void gms__host_merge(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
 		     unsigned order, unsigned parts_order, struct gms_charge *charge)
 {
-	const struct gms_backend *backend = row->backend ? &space->backend[row->backend - 1] : NULL;
+	const struct gms_backend *backend = row->backend ? space->backend[row->backend - 1] : NULL;
 	const struct gms_host_folio folio = folio_of(row, gfn, order, parts_order);
 
 	if (backend && backend->merge)

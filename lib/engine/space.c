@@ -47,6 +47,8 @@ void gms__space_fini(struct gms_space *space)
 {
 	gms__pool_fini(&space->scratch);
 	gms__listeners_fini(&space->listeners);
+	for (unsigned i = 0; i < GMS__MAX_BACKENDS; i++)
+		gms__mem_free(&space->map.mem, space->backend[i], sizeof(*space->backend[i]));
 	gms__ledger_fini(&space->ledger);
 	gms__claims_fini(&space->claims);
 	gms__map_fini(&space->map);
@@ -86,22 +88,59 @@ static bool overlaps(const struct gms__region *row, const struct gms_region_opts
 	       (uint64_t)(uintptr_t)row_hva < (uint64_t)(uintptr_t)hva + bytes;
 }
 
-/* index + 1 of a backend, or of a free slot for it; 0: there is no room. */
-static uint32_t backend_index(const struct gms_space *space, const struct gms_backend *b)
+/* index + 1 of a backend, which has one more region now; 0: it has none. */
+static int backend_get(struct gms_space *space, const struct gms_backend *b, uint32_t *index)
 {
 	uint32_t room = 0;
 
-	for (uint32_t i = 0; i < GMS__MAX_BACKENDS; i++) {
-		const struct gms_backend *have = &space->backend[i];
+	*index = 0;
+	if (!b)
+		return 0;
+	for (uint32_t i = 0; i < GMS__MAX_BACKENDS && !*index; i++) {
+		const struct gms_backend *have = space->backend[i];
 
-		if (!space->backend_regions[i]) {
+		if (!have)
 			room = room ? room : i + 1;
-			continue;
-		}
-		if (!memcmp(have, b, sizeof(*b)))
-			return i + 1;
+		else if (!memcmp(have, b, sizeof(*b)))
+			*index = i + 1;
 	}
-	return room;
+	if (!*index) {
+		struct gms_backend *fresh;
+
+		if (!room)
+			return -ENOSPC;
+		fresh = gms__mem_alloc(&space->map.mem, sizeof(*fresh));
+		if (!fresh)
+			return -ENOMEM;
+		*fresh = *b;
+		space->backend[room - 1] = fresh;
+		*index = room;
+	}
+	space->backend_regions[*index - 1]++;
+	return 0;
+}
+
+static void backend_put(struct gms_space *space, uint64_t index)
+{
+	if (!index || --space->backend_regions[index - 1])
+		return;
+	gms__mem_free(&space->map.mem, space->backend[index - 1], sizeof(struct gms_backend));
+	space->backend[index - 1] = NULL;
+}
+
+/* Into the map, and to the listeners that want it. */
+static int region_insert(struct gms_space *space, struct gms__region *row, gms_state state)
+{
+	uint64_t check;
+	int err = gms__region_insert(&space->map, row, state);
+
+	if (err)
+		return err;
+	gms__region_find(&space->map, row->first, row, &check);
+	err = gms__listeners_region(space, row, true);
+	if (err)
+		gms__region_delete(&space->map, gms__region_id(row));
+	return err;
 }
 
 static int region_add_locked(struct gms_space *space, const struct gms_region_opts *opts,
@@ -117,13 +156,11 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 		if (overlaps(&row, opts))
 			return -EEXIST;
 	}
-	if (backend) {
-		index = backend_index(space, backend);
-		if (!index)
-			return -ENOSPC;
-	}
 	if (space->map.last_id == UINT32_MAX)
 		return -ENOSPC;
+	err = backend_get(space, backend, &index);
+	if (err)
+		return err;
 
 	memset(&row, 0, sizeof(row));
 	row.first = opts->first;
@@ -133,18 +170,11 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	row.backing_offset_bytes = opts->backing_offset_bytes;
 	row.hva = opts->hva;
 	row.backend = index;
-	err = gms__region_insert(&space->map, &row, state);
-	if (err)
-		return err;
-	gms__region_find(&space->map, row.first, &row, &check);
-	err = gms__listeners_region(space, &row, true);
+	err = region_insert(space, &row, state);
 	if (err) {
-		gms__region_delete(&space->map, gms__region_id(&row));
+		backend_put(space, index);
 		return err;
 	}
-
-	if (index && !space->backend_regions[index - 1]++)
-		space->backend[index - 1] = *backend;
 	space->reports_folios |= backend && (backend->split || backend->merge);
 	*id = ++space->map.last_id;
 	gms__add(&space->ledger.regions, 1);
@@ -221,8 +251,7 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 	shared = gms__map_count(&space->map, row.first, row.first + row.npages,
 				GMS_STATE_SHARED);
 	forget_folios(space, &row);
-	if (row.backend)
-		space->backend_regions[row.backend - 1]--;
+	backend_put(space, row.backend);
 	gms__region_delete(&space->map, id);
 	gms__sub(&space->ledger.regions, 1);
 	gms__sub(&space->ledger.pages, row.npages);

@@ -32,8 +32,8 @@ struct gms_space {
 	uint32_t merge;
 	void	 (*log)(void *ctx, uint32_t level, const char *text);
 	void	 *ctx;
-	struct gms_backend backend[GMS__MAX_BACKENDS];
-	uint32_t backend_regions[GMS__MAX_BACKENDS];	/* 0: the slot is free */
+	struct gms_backend *backend[GMS__MAX_BACKENDS];	/* NULL: the slot is free */
+	uint32_t backend_regions[GMS__MAX_BACKENDS];
 	bool	 reports_folios;	/* a backend wants to know of splits or merges */
 };
 

@@ -35,10 +35,10 @@ static void look(void)
 	struct gms_listener_info info;
 
 	fx_check(space);
-	fx_device_check(device, space, FX_RANGE(0, 2 * FX_1G));
-	fx_device_check(device, space, small);
 	if (!id)
 		return;
+	fx_device_check(device, space, FX_RANGE(0, 2 * FX_1G));
+	fx_device_check(device, space, small);
 	GMS_INIT(&info);
 	ck_assert_int_eq(gms_listener_get(space, id, &info), 0);
 	ck_assert_uint_eq(info.spans, device->nspans);
