@@ -191,6 +191,176 @@ GMS_API GMS_MUST_CHECK int
 gms_convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
 	    const struct gms_convert_opts *opts, struct gms_convert_result *result);
 
+/** @brief Changes that are gathered, committed as one, and the room used again. */
+struct gms_batch;
+
+/**
+ * @brief Make an empty batch.
+ *
+ * @param out      Where the new batch goes; untouched on error.
+ * @param space    The space; must outlive the batch.
+ * @param nchanges Room to begin with: as many changes are added, and committed to the
+ *                 backends, without memory for them having to be had then.
+ * @retval 0       *@p out is a batch without changes.
+ * @retval -EINVAL NULL.
+ * @retval -E2BIG  Too many changes to count.
+ * @retval -ENOMEM Out of memory.
+ * @par On error
+ * Nothing changed, but memory that was had stays set aside.
+ * @par Threads
+ * W. A batch belongs to one thread at a time.
+ * @par Cost
+ * Some 300 bytes a change.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_batch_new(struct gms_batch **out, struct gms_space *space, size_t nchanges);
+
+/**
+ * @brief Add a change. Where changes overlap, the later one wins.
+ *
+ * @param batch  The batch.
+ * @param change Copied.
+ * @retval 0       Added.
+ * @retval -EINVAL NULL; empty or wrapping range; unknown bit; a bit in both set and clear.
+ * @retval -EOPNOTSUPP The profile does not know an attribute that is changed.
+ * @retval -E2BIG  Too many changes to count.
+ * @retval -ENOMEM Out of memory.
+ * @par On error
+ * Nothing changed.
+ * @par Threads
+ * W; see gms_batch_new().
+ * @par Cost
+ * Constant; allocates when there is no room, for as many again.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_batch_add(struct gms_batch *batch, const struct gms_change *change);
+
+/**
+ * @brief Carry out what was added, as gms_convert() does. The batch keeps it.
+ *
+ * @param batch  The batch; empty succeeds and changes nothing.
+ * @param opts   NULL for defaults.
+ * @param result NULL, or filled in as gms_convert() does.
+ * @retval 0       Every page is as the batch says.
+ * @retval -EINVAL NULL @p batch; opts or result as gms_convert() refuses them.
+ * @retval other   What gms_convert() returns.
+ * @par On error
+ * As gms_convert(): nothing changed, or with #GMS_CONVERT_PROGRESS what comes before
+ * the page that was refused. The batch may be committed again.
+ * @par Threads
+ * W; see gms_batch_new() and gms_convert().
+ * @par Cost
+ * As gms_convert().
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_batch_commit(struct gms_batch *batch, const struct gms_convert_opts *opts,
+		 struct gms_convert_result *result);
+
+/**
+ * @brief Forget the changes, and keep the room.
+ *
+ * @param batch The batch; NULL does nothing.
+ * @par Threads
+ * W; see gms_batch_new().
+ * @par Cost
+ * None.
+ * @since 0.1
+ */
+GMS_API void gms_batch_clear(struct gms_batch *batch);
+
+/**
+ * @brief Free a batch. What it committed stays.
+ *
+ * @param batch The batch; NULL is fine.
+ * @par Threads
+ * W; see gms_batch_new().
+ * @par Cost
+ * A few calls of the allocator.
+ * @since 0.1
+ */
+GMS_API void gms_batch_free(struct gms_batch *batch);
+
+/** @brief Names one parked conversion of one space; never 0, never used again. */
+typedef uint64_t gms_ticket;
+
+/**
+ * @brief What a parked conversion came to.
+ *
+ * Called once, with no lock held, on the thread whose gms_unpin(), gms_return(),
+ * gms_convert_cancel() or gms_convert_park() made it possible. It may call any
+ * function of class R or W.
+ *
+ * @param ctx    As it was given.
+ * @param ticket The conversion.
+ * @param err    0: it was carried out. Else what gms_convert() would have returned,
+ *               not -EAGAIN for a pin; -ECANCELED when the space is freed.
+ * @param result As of gms_convert(). Valid during the call.
+ */
+typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
+			   const struct gms_convert_result *result);
+
+/**
+ * @brief Convert now, or when the last pin in the way goes.
+ *
+ * A conversion that is refused with -EAGAIN because pages are pinned is parked: it
+ * is tried again whenever a pin on one of its pages goes, and once nothing pins
+ * them it is carried out. Of parked conversions that have a page in common the
+ * older is carried out first; others overtake each other. A parked conversion
+ * holds nothing: pins and other conversions go on as if it were not there, and two
+ * cannot block each other. Nobody polls.
+ *
+ * @param space    The space.
+ * @param changes  As of gms_convert(); copied.
+ * @param nchanges At least 1.
+ * @param opts     NULL for defaults; ATOMIC mode, and no flag but
+ *                 #GMS_CONVERT_NO_ALLOC.
+ * @param done     Called when it is over; not if it was carried out, or failed, at
+ *                 once. If it was parked, maybe before this call returns.
+ * @param ctx      Handed to @p done.
+ * @param ticket   Where its name goes if it is parked; 0: it is not.
+ * @param result   NULL, or filled in as gms_convert() does; if it is parked, with
+ *                 the lowest page that is pinned, or with zeros if it waits for an
+ *                 older one.
+ * @retval 0       Carried out, if *@p ticket is 0; else parked.
+ * @retval -EINVAL NULL; no change; what gms_convert() says; a flag or mode that does not
+ *                 go with parking.
+ * @retval -ENOMEM Out of memory.
+ * @retval other   What gms_convert() returns, but for -EAGAIN.
+ * @par On error
+ * Nothing changed, and nothing is parked.
+ * @par Threads
+ * W; see gms_convert().
+ * @par Cost
+ * As gms_convert(), a copy of the changes, and a look at each parked conversion.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_convert_park(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
+		 const struct gms_convert_opts *opts, gms_parked_fn *done, void *ctx,
+		 gms_ticket *ticket, struct gms_convert_result *result);
+
+/**
+ * @brief Forget a parked conversion.
+ *
+ * @param space  The space.
+ * @param ticket What gms_convert_park() gave.
+ * @retval 0       It is not carried out, and its callback is not called.
+ * @retval -EINVAL NULL @p space.
+ * @retval -ENOENT No such conversion, or its callback has been called, or is being called.
+ * @retval -EBUSY  It is being tried just now, on another thread.
+ * @par On error
+ * Nothing changed.
+ * @par Threads
+ * W. Younger ones that waited for it are tried, on this thread.
+ * @par Cost
+ * A look at each parked conversion, and what those that are tried take.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int gms_convert_cancel(struct gms_space *space, gms_ticket ticket);
+
 /** @brief What the bits of an imported bitmap ask for. */
 enum gms_bitmap_how {
 	GMS_BITMAP_SET = 0,	/**< 1: the value; 0: stays as it is. */

@@ -6,12 +6,12 @@
 
 #include <gmemstate/convert.h>
 
+#include "api/convert.h"
 #include "base/sized.h"
-#include "engine/convert.h"
 #include "engine/import.h"
 #include "map/bitmap.h"
 
-static int check_change(const struct gms_space *space, const struct gms_change *change)
+int gms__check_change(const struct gms_space *space, const struct gms_change *change)
 {
 	const gms_state bits = change->set | change->clear;
 
@@ -31,38 +31,8 @@ static void outside_profile(gms_gfn gfn, struct gms_convert_result *result)
 	gms__sized_out(result, &ours, sizeof(ours));
 }
 
-static uint64_t flushes(const struct gms_charge *charge)
-{
-	return charge->count[GMS_ACCT_FLUSH_STAGE2] + charge->count[GMS_ACCT_FLUSH_PROCESS] +
-	       charge->count[GMS_ACCT_FLUSH_KERNEL] + charge->count[GMS_ACCT_FLUSH_IOTLB];
-}
-
-static void report(const struct gms__plan *plan, int err, gms_gfn next,
+int gms__carry_out(struct gms__plan *plan, int err, bool progress,
 		   struct gms_convert_result *result)
-{
-	struct gms_convert_result ours;
-
-	GMS_INIT(&ours);
-	ours.next = next;
-	ours.blockers = plan->nblockers;
-	if (err) {
-		ours.error_gfn = plan->error_gfn;
-		ours.error_reason = plan->error_reason;
-	}
-	if (plan->done) {
-		ours.changed_pages = plan->changed_pages;
-		ours.unchanged_pages = plan->unchanged_pages;
-		ours.host_runs = plan->runs[GMS__HOST_PRIVATE].n + plan->runs[GMS__HOST_SHARED].n;
-		ours.splits = plan->cuts.n;
-		ours.merges = plan->merges;
-		ours.flushes = flushes(&plan->charge);
-	}
-	gms__sized_out(result, &ours, sizeof(ours));
-}
-
-/* A plan that has its segments, or failed to get them: carry it out, say so, drop it. */
-static int carry_out(struct gms__plan *plan, int err, bool progress,
-		     struct gms_convert_result *result)
 {
 	gms_gfn next = 0;
 
@@ -71,8 +41,7 @@ static int carry_out(struct gms__plan *plan, int err, bool progress,
 	else
 		err = gms__convert_plan(plan, err);
 	if (result)
-		report(plan, err, next, result);
-	gms__plan_drop(plan);
+		gms__convert_report(plan, err, next, result);
 	return err;
 }
 
@@ -80,9 +49,12 @@ static int convert(struct gms_space *space, const struct gms_change *changes, si
 		   const struct gms__want *want, bool progress, struct gms_convert_result *result)
 {
 	struct gms__plan plan;
+	int err;
 
 	gms__plan_begin(&plan, space, want);
-	return carry_out(&plan, gms__plan_changes(&plan, changes, nchanges), progress, result);
+	err = gms__carry_out(&plan, gms__plan_changes(&plan, changes, nchanges), progress, result);
+	gms__plan_drop(&plan);
+	return err;
 }
 
 static void report_fast(const struct gms__fast_result *fast, gms_gfn next,
@@ -116,7 +88,7 @@ static int convert_one(struct gms_space *space, const struct gms_change *change,
 
 #define FLAGS	(GMS_CONVERT_NO_ALLOC | GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS)
 
-static int check_opts(const struct gms_convert_opts *opts)
+int gms__check_opts(const struct gms_convert_opts *opts)
 {
 	const bool progress = opts->mode == GMS_CONVERT_PROGRESS;
 
@@ -128,6 +100,19 @@ static int check_opts(const struct gms_convert_opts *opts)
 	return 0;
 }
 
+struct gms__want gms__wanted(const struct gms_convert_opts *opts)
+{
+	return (struct gms__want){
+		.no_alloc = opts->flags & GMS_CONVERT_NO_ALLOC,
+		.dry_run = opts->flags & GMS_CONVERT_DRY_RUN,
+		.all_blockers = opts->flags & GMS_CONVERT_ALL_BLOCKERS,
+		.content = opts->content,
+		.tag = opts->tag,
+		.blockers = opts->blockers,
+		.blockers_room = opts->blockers_room,
+	};
+}
+
 static int check_changes(const struct gms_space *space, const struct gms_change *changes,
 			 size_t nchanges, struct gms_convert_result *result)
 {
@@ -136,7 +121,7 @@ static int check_changes(const struct gms_space *space, const struct gms_change 
 	if (nchanges > SIZE_MAX / 4 / sizeof(struct gms__segment))
 		return -E2BIG;
 	for (size_t i = 0; i < nchanges && !err; i++) {
-		err = check_change(space, &changes[i]);
+		err = gms__check_change(space, &changes[i]);
 		if (err == -EOPNOTSUPP && result)
 			outside_profile(changes[i].range.first, result);
 	}
@@ -144,7 +129,7 @@ static int check_changes(const struct gms_space *space, const struct gms_change 
 }
 
 /* Nobody shall read what an earlier call left there. */
-static int clear_result(struct gms_convert_result *result)
+int gms__clear_result(struct gms_convert_result *result)
 {
 	const int err = result ? gms__sized_check(result, sizeof(*result)) : 0;
 
@@ -166,9 +151,9 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 	if (theirs)
 		err = gms__sized_in(&opts, sizeof(opts), theirs);
 	if (!err)
-		err = clear_result(result);
+		err = gms__clear_result(result);
 	if (!err)
-		err = check_opts(&opts);
+		err = gms__check_opts(&opts);
 	if (!err)
 		err = check_changes(space, changes, nchanges, result);
 	if (err)
@@ -177,19 +162,48 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 		gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
 		return 0;
 	}
-	want = (struct gms__want){
-		.no_alloc = opts.flags & GMS_CONVERT_NO_ALLOC,
-		.dry_run = opts.flags & GMS_CONVERT_DRY_RUN,
-		.all_blockers = opts.flags & GMS_CONVERT_ALL_BLOCKERS,
-		.content = opts.content,
-		.tag = opts.tag,
-		.blockers = opts.blockers,
-		.blockers_room = opts.blockers_room,
-	};
+	want = gms__wanted(&opts);
 	if (nchanges == 1 && !want.tag && !want.dry_run)
 		return convert_one(space, changes, &want, opts.mode == GMS_CONVERT_PROGRESS,
 				   result);
 	return convert(space, changes, nchanges, &want, opts.mode == GMS_CONVERT_PROGRESS, result);
+}
+
+int gms_convert_park(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
+		     const struct gms_convert_opts *theirs, gms_parked_fn *done, void *ctx,
+		     gms_ticket *ticket, struct gms_convert_result *result)
+{
+	struct gms_convert_result ours;
+	struct gms_convert_opts opts;
+	struct gms__want want;
+	int err = 0;
+
+	if (!space || !changes || !nchanges || !done || !ticket)
+		return -EINVAL;
+	GMS_INIT(&opts);
+	GMS_INIT(&ours);
+	if (theirs)
+		err = gms__sized_in(&opts, sizeof(opts), theirs);
+	if (!err)
+		err = gms__clear_result(result);
+	if (!err)
+		err = gms__check_opts(&opts);
+	if (!err && ((opts.flags & ~GMS_CONVERT_NO_ALLOC) || opts.mode != GMS_CONVERT_ATOMIC))
+		err = -EINVAL;
+	if (!err)
+		err = check_changes(space, changes, nchanges, result);
+	if (err)
+		return err;
+	want = gms__wanted(&opts);
+	err = gms__park_convert(space, changes, nchanges, &want, done, ctx, ticket, &ours);
+	if (result)
+		gms__sized_out(result, &ours, sizeof(ours));
+	return err;
+}
+
+int gms_convert_cancel(struct gms_space *space, gms_ticket ticket)
+{
+	return space ? gms__park_cancel(space, ticket) : -EINVAL;
 }
 
 int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state mask,
@@ -202,7 +216,7 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 
 	if (!space || !le_bitmap)
 		return -EINVAL;
-	err = clear_result(result);
+	err = gms__clear_result(result);
 	if (err)
 		return err;
 	if (!gms__range_ok(range) || (mask & ~GMS_STATE_ALL) || (value & ~mask) ||
@@ -214,7 +228,9 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 		return -EOPNOTSUPP;
 	}
 	gms__plan_begin(&plan, space, &(struct gms__want){ 0 });
-	return carry_out(&plan, gms__import_add(&plan, &import), false, result);
+	err = gms__carry_out(&plan, gms__import_add(&plan, &import), false, result);
+	gms__plan_drop(&plan);
+	return err;
 }
 
 /* What may be changed under every profile. */
@@ -226,7 +242,7 @@ static int turn(struct gms_space *space, struct gms_range range, gms_state set, 
 
 	if (!space)
 		return -EINVAL;
-	err = clear_result(result);
+	err = gms__clear_result(result);
 	if (err)
 		return err;
 	if (!gms__range_ok(range))

@@ -187,7 +187,10 @@ int gms_unpin(struct gms_space *space, gms_pin_id id)
 	}
 	gms__map_unlock(&space->map, stripes);
 	gms__tables_put(&space->map, &tables);
-	return found ? 0 : -ENOENT;
+	if (!found)
+		return -ENOENT;
+	gms__park_wake(space, range);
+	return 0;
 }
 
 int gms_pins_in(struct gms_space *space, struct gms_range range, struct gms_pin_info *buf,

@@ -7,6 +7,8 @@
  */
 #include "engine/convert.h"
 
+#include "base/sized.h"
+
 /* Check and commit; a dry run only checks. */
 static int attempt(struct gms__plan *plan)
 {
@@ -22,7 +24,7 @@ static void charge(struct gms__plan *plan, int err)
 {
 	uint64_t *count = plan->charge.count;
 
-	if (err == -EAGAIN || err == -EBUSY)
+	if ((err == -EAGAIN || err == -EBUSY) && !plan->again)
 		count[GMS_ACCT_BLOCKED] = plan->error_reason == GMS_REASON_PINNED ||
 					  plan->error_reason == GMS_REASON_FROZEN;
 	else if (!err)
@@ -54,12 +56,14 @@ int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 {
 	const struct gms__segment *s = plan->segments.items;
 	const gms_gfn begin = plan->segments.n ? s[0].first : 0;
+	uint32_t reason = GMS_REASON_NONE;
+	gms_gfn gfn = 0;
 	int last = 0;
 
 	*next = plan->segments.n ? s[plan->segments.n - 1].end : 0;
 	for (unsigned i = 0; (err = gms__convert_plan(plan, err)) != 0; i++) {
-		const gms_gfn gfn = plan->error_gfn;
-
+		gfn = plan->error_gfn;
+		reason = plan->error_reason;
 		last = err;
 		err = 0;
 		*next = i < TRIES ? gms__max(gfn, begin) : begin;
@@ -68,7 +72,38 @@ int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 		plan->again = true;
 		gms__plan_again(plan, gfn);
 	}
+	plan->error_gfn = gfn;
+	plan->error_reason = reason;
 	return last;
+}
+
+static uint64_t flushes(const struct gms_charge *charge)
+{
+	return charge->count[GMS_ACCT_FLUSH_STAGE2] + charge->count[GMS_ACCT_FLUSH_PROCESS] +
+	       charge->count[GMS_ACCT_FLUSH_KERNEL] + charge->count[GMS_ACCT_FLUSH_IOTLB];
+}
+
+void gms__convert_report(const struct gms__plan *plan, int err, gms_gfn next,
+			 struct gms_convert_result *result)
+{
+	struct gms_convert_result ours;
+
+	GMS_INIT(&ours);
+	ours.next = next;
+	ours.blockers = plan->nblockers;
+	if (err) {
+		ours.error_gfn = plan->error_gfn;
+		ours.error_reason = plan->error_reason;
+	}
+	if (plan->done) {
+		ours.changed_pages = plan->changed_pages;
+		ours.unchanged_pages = plan->unchanged_pages;
+		ours.host_runs = plan->runs[GMS__HOST_PRIVATE].n + plan->runs[GMS__HOST_SHARED].n;
+		ours.splits = plan->cuts.n;
+		ours.merges = plan->merges;
+		ours.flushes = flushes(&plan->charge);
+	}
+	gms__sized_out(result, &ours, sizeof(ours));
 }
 
 int gms__convert_held(struct gms_space *space, const struct gms_change *changes,

@@ -25,6 +25,9 @@ int  gms__convert_plan(struct gms__plan *plan, int err);
  * or the end. An error is that of the page at *next, and stays in the plan.
  */
 int  gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next);
+/* What came of it, into a result of a size that is known. */
+void gms__convert_report(const struct gms__plan *plan, int err, gms_gfn next,
+			 struct gms_convert_result *result);
 /* For who holds the stripes of all changes, which are valid. */
 int  gms__convert_held(struct gms_space *space, const struct gms_change *changes,
 		       size_t nchanges, uint64_t stripes, gms_tag tag, struct gms__did *did);

@@ -13,31 +13,20 @@
 #include "base/debug.h"
 #include "map/walk.h"
 
-/* Room for one array of segments, and another that goes again. */
 int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, size_t nchanges)
 {
 	const struct gms__profile *profile = plan->space->profile;
 	const size_t room = gms__batch_room(nchanges);
 	struct gms__segment *segment;
-	struct gms__list tmp;
-	int err = 0;
 
-	if (nchanges == 1) {
-		plan->segments.n = gms__batch_normalise(changes, 1, plan->segment0, NULL);
-	} else {
-		gms__list_init(&tmp, NULL, 0, sizeof(struct gms__segment));
-		if (gms__list_room(&plan->room, &plan->segments, room) ||
-		    gms__list_room(&plan->room, &tmp, room))
-			err = gms__plan_no_memory(plan, changes->range.first);
-		else
-			plan->segments.n = gms__batch_normalise(changes, nchanges,
-								plan->segments.items, tmp.items);
-		gms__list_drop(&plan->room, &tmp);
-	}
+	if (nchanges > 1 && (gms__list_room(&plan->room, &plan->segments, room) ||
+			     gms__list_room(&plan->room, &plan->spare, room)))
+		return gms__plan_no_memory(plan, changes->range.first);
 	segment = plan->segments.items;
+	plan->segments.n = gms__batch_normalise(changes, nchanges, segment, plan->spare.items);
 	for (size_t i = 0; i < plan->segments.n; i++)
 		gms__profile_complete(profile, &segment[i].set, &segment[i].clear);
-	return err;
+	return 0;
 }
 
 /* One more thing in the way, next to the one before if that is the same. */
@@ -261,6 +250,7 @@ void gms__plan_begin(struct gms__plan *plan, struct gms_space *space,
 	plan->owns = false;
 	plan->again = false;
 	gms__list_init(&plan->segments, plan->segment0, 8, sizeof(plan->segment0[0]));
+	gms__list_init(&plan->spare, NULL, 0, sizeof(plan->segment0[0]));
 	gms__list_init(&plan->runs[0], plan->run0[0], 4, sizeof(plan->run0[0][0]));
 	gms__list_init(&plan->runs[1], plan->run0[1], 4, sizeof(plan->run0[0][0]));
 	for (unsigned kind = 2; kind < GMS__HOST_KINDS; kind++)
@@ -360,10 +350,40 @@ void gms__plan_again(struct gms__plan *plan, gms_gfn end)
 	forget(plan);
 }
 
+int gms__plan_reserve(struct gms__plan *plan, size_t nchanges)
+{
+	const size_t room = gms__batch_room(nchanges);
+
+	if (gms__list_room(&plan->room, &plan->segments, room) ||
+	    gms__list_room(&plan->room, &plan->spare, room) ||
+	    gms__list_room(&plan->room, &plan->runs[GMS__HOST_PRIVATE], nchanges) ||
+	    gms__list_room(&plan->room, &plan->runs[GMS__HOST_SHARED], nchanges) ||
+	    gms__list_room(&plan->room, &plan->cuts, nchanges) ||
+	    gms__list_room(&plan->room, &plan->journal, nchanges))
+		return -ENOMEM;
+	return 0;
+}
+
+void gms__plan_reuse(struct gms__plan *plan, const struct gms__want *want)
+{
+	plan->want = *want;
+	plan->room.may_alloc = !want->no_alloc;
+	plan->again = false;
+	plan->segments.n = 0;
+	forget(plan);
+}
+
+void gms__plan_rest(struct gms__plan *plan)
+{
+	let_go(plan);
+	plan->room.may_alloc = true;
+}
+
 void gms__plan_drop(struct gms__plan *plan)
 {
 	let_go(plan);
 	gms__list_drop(&plan->room, &plan->segments);
+	gms__list_drop(&plan->room, &plan->spare);
 	for (unsigned kind = 0; kind < GMS__HOST_KINDS; kind++)
 		gms__list_drop(&plan->room, &plan->runs[kind]);
 	gms__list_drop(&plan->room, &plan->cuts);

@@ -79,6 +79,7 @@ struct gms__plan {
 	int	 err;			/* of the lowest page refused so far */
 
 	struct gms__list segments;	/* struct gms__segment */
+	struct gms__list spare;		/* more of them, while a batch is normalised */
 	struct gms__list runs[GMS__HOST_KINDS];	/* struct gms_host_run */
 	struct gms__list cuts;		/* struct gms__shape */
 	struct gms__list journal;	/* struct gms__old */
@@ -125,6 +126,13 @@ int  gms__plan_commit(struct gms__plan *plan);
 /* What was counted goes into the ledger. */
 void gms__plan_charge(struct gms__plan *plan);
 void gms__plan_drop(struct gms__plan *plan);
+/*
+ * A plan that serves again and again keeps its lists' memory: it rests between
+ * its uses. Room for what n changes come to is had before.
+ */
+int  gms__plan_reserve(struct gms__plan *plan, size_t nchanges);
+void gms__plan_reuse(struct gms__plan *plan, const struct gms__want *want);
+void gms__plan_rest(struct gms__plan *plan);
 
 /* Say why; returns err. */
 static inline int gms__plan_refuse(struct gms__plan *plan, int err, gms_gfn gfn, uint32_t reason)

@@ -29,6 +29,8 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	if (!err)
 		err = gms__listeners_init(&space->listeners, &space->map.mem);
 	if (!err)
+		err = gms__park_init(&space->park);
+	if (!err)
 		err = gms__ledger_init(&space->ledger, opts->now_ns, opts->ctx);
 	if (!err)
 		err = gms__pool_init(&space->scratch, &space->map.mem,
@@ -45,6 +47,7 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 
 void gms__space_fini(struct gms_space *space)
 {
+	gms__park_fini(space);
 	gms__pool_fini(&space->scratch);
 	gms__listeners_fini(&space->listeners);
 	for (unsigned i = 0; i < GMS__MAX_BACKENDS; i++)

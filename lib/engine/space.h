@@ -2,9 +2,9 @@
 /*
  * space.h - what a space is made of.
  *
- * Lock order (base/lock.h): stripes in ascending order, then listeners, then
- * claims, then pools, then the ledger. The tables of backends and of listeners
- * change under all stripes.
+ * Lock order (base/lock.h): the queue of parked conversions, then stripes in
+ * ascending order, then listeners, then claims, then pools, then the ledger. The
+ * tables of backends and of listeners change under all stripes.
  */
 #ifndef GMS_ENGINE_SPACE_H
 #define GMS_ENGINE_SPACE_H
@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "engine/claims.h"
 #include "engine/ledger.h"
+#include "engine/park.h"
 #include "engine/profile.h"
 #include "engine/room.h"
 #include "engine/spans.h"
@@ -27,6 +28,7 @@ struct gms_space {
 	struct gms__ledger  ledger;
 	struct gms__pool    scratch;
 	struct gms__listeners listeners;
+	struct gms__park    park;
 	const struct gms__profile *profile;
 	uint32_t split;
 	uint32_t merge;
