@@ -22,15 +22,11 @@
 static void edit(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state set,
 		 gms_state clear)
 {
-	struct gms__region row;
-	uint64_t check;
-
 	while (first < end) {
-		gms_gfn stop;
+		const struct gms__region *row = gms__plan_row(plan, first);
+		const gms_gfn stop = gms__min(end, gms__region_end(row));
 
-		gms__region_find(&plan->space->map, first, &row, &check);
-		stop = gms__min(end, row.first + row.npages);
-		gms__map_edit(&plan->space->map, &row, first, stop, set, clear, &plan->tables);
+		gms__map_edit(&plan->space->map, row, first, stop, set, clear, &plan->tables);
 		first = stop;
 	}
 }

@@ -59,7 +59,6 @@ struct gms__heard {
 struct gms__hearing {
 	struct gms__heard *of[GMS_LISTENERS_MOST];	/* NULL: not concerned */
 	unsigned n;
-	bool	 gains;			/* somebody is told after the last flip */
 	struct gms__scratch *more;	/* room for all but the first */
 };
 

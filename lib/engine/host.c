@@ -138,15 +138,6 @@ void gms__host_sort(struct gms__plan *plan)
 		sort(plan->runs[kind].items, plan->runs[kind].n);
 }
 
-bool gms__host_any(const struct gms__plan *plan)
-{
-	bool any = false;
-
-	for (unsigned kind = 0; kind < GMS__HOST_KINDS; kind++)
-		any |= plan->runs[kind].n;
-	return any;
-}
-
 /* Call an operation for n runs of one backend; how many took effect goes to *done. */
 static int call(struct gms__plan *plan, size_t op_at, const struct gms_host_run *runs, size_t n,
 		size_t *done)

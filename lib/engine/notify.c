@@ -78,13 +78,10 @@ static void undo_one(struct gms__plan *plan, struct gms__heard *h, bool map, gms
 		     gms_gfn end)
 {
 	struct gms_host_run run;
-	struct gms__region row;
-	uint64_t check;
 
 	if (first >= end)
 		return;
-	gms__region_find(&plan->space->map, first, &row, &check);
-	gms__host_run(&run, &row, first, end);
+	gms__host_run(&run, gms__plan_row(plan, first), first, end);
 	undo(plan, h, map, &run, 1);
 }
 

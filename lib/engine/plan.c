@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "map/edit.h"
 #include "map/walk.h"
 
 int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, size_t nchanges)
@@ -87,107 +88,154 @@ static bool blocked(struct gms__plan *plan, int err, gms_gfn gfn, gms_gfn first,
 	return true;
 }
 
-static int check_run(struct gms__plan *plan, const struct gms__region *row,
-		     const struct gms__segment *segment, const struct gms_run *run)
+/*
+ * What is flipped before a backend or a listener is called must be remembered: the
+ * pages of the segments that do not share, and for listeners, who are told of
+ * their gains last, all of them.
+ */
+static int journal(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state state)
 {
-	const gms_state old = run->state, new = gms__changed(old, segment->set, segment->clear);
-	const gms_gfn first = run->first, end = run->first + run->npages;
+	struct gms__old *old = gms__list_add(&plan->room, &plan->journal);
+
+	if (!old)
+		return gms__plan_no_memory(plan, first);
+	*old = (struct gms__old){ first, end, state };
+	/* Undoing takes a block with several of them back one by one. */
+	if (plan->journal.n > 1 && (old[-1].end - 1) >> GMS_ORDER_2M == first >> GMS_ORDER_2M)
+		plan->needs.detours = true;
+	return 0;
+}
+
+/* No pin may come meanwhile. */
+static bool pinned(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_gfn *gfn)
+{
+	struct gms__claims *claims = &plan->space->claims;
+
+	if (!plan->owns && gms__gib_of(first) == gms__gib_of(end - 1) &&
+	    gms__claims_none(claims, first, end))
+		return false;
+	return gms__claims_first(claims, first, end, gfn);
+}
+
+/* Pages [first, end) of one region, now in state old, are to turn as a segment says. */
+static int check_run(struct gms__plan *plan, const struct gms__region *row,
+		     const struct gms__segment *s, gms_gfn first, gms_gfn end, gms_state old)
+{
+	const gms_state new = gms__changed(old, s->set, s->clear);
 	const bool to_shared = new & GMS_STATE_SHARED;
+	const uint64_t npages = end - first;
 	uint32_t reason;
-	gms_gfn pinned;
-	int err;
+	gms_gfn gfn;
+	int err = 0;
 
 	if (old == new) {
-		plan->unchanged_pages += run->npages;
+		plan->unchanged_pages += npages;
 		return 0;
 	}
-	err = gms__rule_check(old, new, &reason);
+	if ((old | new) & GMS__RULED)
+		err = gms__rule_check(old, new, &reason);
 	if (err)
 		return blocked(plan, err, first, first, end, reason) ? 0 : err;
-	if (gms__rule_blocked_by_pins(old, new) &&
-	    gms__claims_first(&plan->space->claims, first, end, &pinned))
-		return blocked(plan, -EAGAIN, pinned, first, end, GMS_REASON_PINNED) ? 0 : -EAGAIN;
-	plan->changed_pages += run->npages;
+	if (gms__rule_blocked_by_pins(old, new) && pinned(plan, first, end, &gfn))
+		return blocked(plan, -EAGAIN, gfn, first, end, GMS_REASON_PINNED) ? 0 : -EAGAIN;
+	plan->changed_pages += npages;
 	gms__map_needs_state(&plan->space->map, new, &plan->needs);
-	if ((old ^ new) & plan->space->listeners.bits)
+	if (plan->space->listeners.most ||
+	    (plan->space->nbackends && !(s->set & GMS_STATE_SHARED)))
+		err = journal(plan, first, end, old);
+	if (!err && ((old ^ new) & plan->space->listeners.bits))
 		err = gms__hear_turn(plan, row, first, end, old, new);
 	if (!err && row->backend)
 		err = gms__host_note(plan, row, first, end, old, new);
 	if (err || !((old ^ new) & GMS_STATE_SHARED))
 		return err;
-	plan->turned_pages[to_shared] += run->npages;
+	plan->turned_pages[to_shared] += npages;
 	return gms__cuts_turn(plan, row, first, end, to_shared);
+}
+
+/*
+ * A segment of pages of one block in one state, as guests send them by the
+ * hundred: one look tells all, and which leaf the edit will want. false: it is
+ * not that, or not the first in its block, and nothing has been noted.
+ */
+static bool check_small(struct gms__plan *plan, const struct gms__region *row,
+			const struct gms__segment *s, int *err)
+{
+	const gms_gfn first = s->first, end = s->end;
+	const uint64_t gib = *gms__gib_at(row, first);
+	struct gms__edit e;
+	int class;
+
+	if (gms__word_is_uniform(gib) || first / GMS__BLOCK_PAGES != (end - 1) / GMS__BLOCK_PAGES ||
+	    gms__needs_met(&plan->needs, row, first))
+		return false;
+	gms__edit_begin(&e, &plan->space->map, row, gms__word_table(gib), first, end, s->set,
+			s->clear);
+	gms__edit_look(&e);
+	if (e.how == GMS__NOTHING) {
+		plan->unchanged_pages += end - first;
+		*err = 0;
+		return true;
+	}
+	if (e.how == GMS__APART || e.nturned != 1 || e.turned[0].npages != end - first)
+		return false;
+	class = gms__edit_class(&e);
+	if (class >= 0)
+		plan->needs.leaves[class]++;
+	gms__needs_meet(&plan->needs, row, first);
+	*err = check_run(plan, row, s, first, end, e.turned[0].from);
+	return true;
+}
+
+/* Pages [*pos, stop) of a segment, within one region. */
+static int check_part(struct gms__plan *plan, const struct gms__region *row,
+		      const struct gms__segment *segment, gms_gfn *pos, gms_gfn stop)
+{
+	struct gms__map *map = &plan->space->map;
+	struct gms_cursor cursor = { 0 };
+	struct gms_run run;
+	int err = 0;
+
+	gms__map_needs(map, row, *pos, stop, segment->set, segment->clear, &plan->needs);
+	while (!err && gms__map_next_run(map, &cursor, pos, stop, GMS_STATE_ALL, &run))
+		err = check_run(plan, row, segment, run.first, run.first + run.npages, run.state);
+	return err;
+}
+
+/* The first page of a region after a hole that begins at gfn. */
+static gms_gfn hole_end(const struct gms__plan *plan, gms_gfn gfn, gms_gfn end)
+{
+	struct gms__region row;
+	uint64_t check;
+
+	if (gms__region_find(&plan->space->map, gfn, &row, &check))
+		end = gms__min(end, row.first);
+	return end;
 }
 
 static int check_segment(struct gms__plan *plan, const struct gms__segment *segment)
 {
-	struct gms__map *map = &plan->space->map;
 	gms_gfn pos = segment->first;
+	int err = 0;
 
-	while (pos < segment->end) {
-		struct gms_cursor cursor = { 0 };
-		struct gms__region row;
-		struct gms_run run;
-		uint64_t check;
-		gms_gfn stop = segment->end;
-		const bool found = gms__region_find(map, pos, &row, &check);
+	while (pos < segment->end && !err) {
+		const struct gms__region *row = gms__plan_row(plan, pos);
+		const gms_gfn stop = gms__min(segment->end, gms__region_end(row));
 
-		if (!found || row.first > pos) {
-			stop = found ? gms__min(stop, row.first) : stop;
-			if (!blocked(plan, -ENOENT, pos, pos, stop, GMS_REASON_HOLE))
+		if (pos - row->first >= row->npages) {
+			const gms_gfn end = hole_end(plan, pos, segment->end);
+
+			if (!blocked(plan, -ENOENT, pos, pos, end, GMS_REASON_HOLE))
 				return -ENOENT;
-			pos = stop;
-			continue;
-		}
-		stop = gms__min(stop, row.first + row.npages);
-		gms__map_needs(map, &row, pos, stop, segment->set, segment->clear,
-			      &plan->needs);
-		while (gms__map_next_run(map, &cursor, &pos, stop, GMS_STATE_ALL, &run)) {
-			int err = check_run(plan, &row, segment, &run);
-
-			if (err)
-				return err;
+			pos = end;
+		} else if (pos == segment->first && stop == segment->end &&
+			   check_small(plan, row, segment, &err)) {
+			break;
+		} else {
+			err = check_part(plan, row, segment, &pos, stop);
 		}
 	}
-	return 0;
-}
-
-/*
- * What is flipped before a backend or a listener is called must be remembered, if
- * one is: the pages of the segments that do not share, and for listeners, who are
- * told of their gains last, all of them.
- */
-static int journal(struct gms__plan *plan)
-{
-	const struct gms__segment *segment = plan->segments.items;
-
-	if (!gms__host_any(plan) && !plan->hearing.gains)
-		return 0;
-	for (size_t i = 0; i < plan->segments.n; i++) {
-		const struct gms__segment *s = &segment[i];
-		struct gms_cursor cursor = { 0 };
-		gms_gfn pos = s->first;
-		struct gms_run run;
-
-		if ((s->set & GMS_STATE_SHARED) && !plan->hearing.gains)
-			continue;
-		while (gms__map_next_run(&plan->space->map, &cursor, &pos, s->end, GMS_STATE_ALL,
-					 &run)) {
-			struct gms__old *old;
-
-			if (((run.state & ~s->clear) | s->set) == run.state)
-				continue;
-			old = gms__list_add(&plan->room, &plan->journal);
-			if (!old)
-				return gms__plan_no_memory(plan, run.first);
-			*old = (struct gms__old){ run.first, run.first + run.npages, run.state };
-			/* Undoing takes a block with several of them back one by one. */
-			if (plan->journal.n > 1 && (old[-1].end - 1) >> GMS_ORDER_2M ==
-						   old->first >> GMS_ORDER_2M)
-				plan->needs.detours = true;
-		}
-	}
-	return 0;
+	return err;
 }
 
 /* From here on a conversion owns its GiB instead of holding their stripes. */
@@ -281,6 +329,24 @@ int gms__plan_add(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state 
 	return 0;
 }
 
+/* The words of the blocks to come are on their way while one is looked at. */
+#define AHEAD	6u
+
+static void look_ahead(const struct gms__plan *plan, const struct gms__segment *s)
+{
+	const struct gms__region *row = plan->row;
+	uint64_t gib;
+
+	if (!row || s->first - row->first >= row->npages)
+		return;
+	gib = *gms__gib_at(row, s->first);
+	if (!gms__word_is_uniform(gib)) {
+		const struct gms__chunk *chunk = gms__word_table(gib);
+
+		__builtin_prefetch(&chunk->word[gms__block_index(s->first)], 1);
+	}
+}
+
 int gms__plan_check(struct gms__plan *plan)
 {
 	const struct gms__segment *segment = plan->segments.items;
@@ -288,6 +354,8 @@ int gms__plan_check(struct gms__plan *plan)
 
 	lock(plan);
 	for (size_t i = 0; i < plan->segments.n; i++) {
+		if (i + AHEAD < plan->segments.n)
+			look_ahead(plan, &segment[i + AHEAD]);
 		err = check_segment(plan, &segment[i]);
 		if (err)
 			return err;
@@ -297,8 +365,6 @@ int gms__plan_check(struct gms__plan *plan)
 	err = gms__cuts_settle(plan);
 	if (!err && plan->hearing.n)
 		err = gms__hear_settle(plan);
-	if (!err)
-		err = journal(plan);
 	if (err)
 		return err;
 	gms__host_sort(plan);

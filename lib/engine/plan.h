@@ -86,6 +86,7 @@ struct gms__plan {
 	struct gms__needs needs;	/* from here on: of one try */
 	struct gms__tables tables;
 	bool	 done;
+	const struct gms__region *row;	/* the last one that was asked for */
 	struct gms__turn turn[2];	/* 2M, 1G */
 	struct gms__hearing hearing;
 	uint64_t touched;		/* backends called, a bit each */
@@ -134,6 +135,21 @@ int  gms__plan_reserve(struct gms__plan *plan, size_t nchanges);
 void gms__plan_reuse(struct gms__plan *plan, const struct gms__want *want);
 void gms__plan_rest(struct gms__plan *plan);
 
+/*
+ * The row of a page's region, if it is one's; else a row that does not hold it. The
+ * table stands still while the plan is locked, and the next page is often near.
+ */
+static inline const struct gms__region *gms__plan_row(struct gms__plan *plan, gms_gfn gfn)
+{
+	const struct gms__region *row = plan->row;
+
+	if (!row || gfn - row->first >= row->npages) {
+		row = gms__region_around(gms__word_table(plan->space->map.table), gfn);
+		plan->row = row;
+	}
+	return row;
+}
+
 /* Say why; returns err. */
 static inline int gms__plan_refuse(struct gms__plan *plan, int err, gms_gfn gfn, uint32_t reason)
 {
@@ -155,7 +171,6 @@ void gms__host_run(struct gms_host_run *run, const struct gms__region *row, gms_
 int  gms__host_note(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
 		    gms_gfn end, gms_state old, gms_state new);
 void gms__host_sort(struct gms__plan *plan);
-bool gms__host_any(const struct gms__plan *plan);
 /*
  * The calls of one side: what turns private and leaves, or what turns shared. On an
  * error *done says how far it came; undo takes it back.

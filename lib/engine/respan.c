@@ -13,6 +13,7 @@
  */
 #include "base/debug.h"
 #include "engine/plan.h"
+#include "map/get.h"
 #include "map/walk.h"
 
 static bool can_cut(const struct gms__heard *h)
@@ -64,13 +65,10 @@ static int tell(struct gms__plan *plan, struct gms__heard *h, enum gms__hear_ste
 {
 	struct gms__list *list = &h->runs[step];
 	struct gms_host_run *run = gms__list_add(&plan->room, list);
-	struct gms__region row;
-	uint64_t check;
 
 	if (!run)
 		return gms__plan_no_memory(plan, first);
-	gms__region_find(&plan->space->map, first, &row, &check);
-	gms__host_run(run, &row, first, end);
+	gms__host_run(run, gms__plan_row(plan, first), first, end);
 	return 0;
 }
 
@@ -158,7 +156,7 @@ static int lose(struct gms__plan *plan, struct gms__heard *h, gms_gfn loss_first
 	struct gms__inode *at = gms__itree_first(root, first, end);
 	int err = 0;
 
-	for (; at && !err; at = gms__itree_after(root, at, first, end)) {
+	while (at && !err) {
 		struct gms__span *span = (struct gms__span *)at;
 		const gms_gfn stop = gms__min(end, at->end);
 		gms_gfn start = gms__max(first, at->first);
@@ -172,6 +170,7 @@ static int lose(struct gms__plan *plan, struct gms__heard *h, gms_gfn loss_first
 		if (!err && start < stop && can_cut(h))
 			err = tell(plan, h, GMS__HEAR_UNMAP, start, stop);
 		h->cut_pos = gms__max(h->cut_pos, stop);
+		at = stop < end ? gms__itree_after(root, at, first, end) : NULL;
 	}
 	return err;
 }
@@ -287,25 +286,35 @@ static bool take_in(const struct gms__listener *l, gms_gfn *first, gms_gfn *end)
 	return true;
 }
 
+/*
+ * Does a page next to a gain match? It is not gained itself, so it does now, or
+ * never will: that is what most gains fail at, and all it costs them.
+ */
+static bool neighbour(const struct gms__plan *plan, const struct gms__listener *l, gms_gfn gfn)
+{
+	return (gms__map_get(&plan->space->map, gfn) & l->ops.mask) == l->ops.value;
+}
+
 /* Blocks that have come to match whole become one span, if one can. */
 static void join(const struct gms__plan *plan, const struct gms__listener *l, struct gain *g)
 {
 	const uint64_t small = UINT64_C(1) << l->join_order, large = l->ops.max_span_pages;
+	const gms_gfn lo = gms__clip_lo(g->row, g->first, small);
+	const gms_gfn hi = gms__clip_hi(g->row, g->end - 1, small);
+	const bool one = g->first / small == (g->end - 1) / small;
+	const bool left = lo == g->first || neighbour(plan, l, g->first - 1);
+	const bool right = hi == g->end || neighbour(plan, l, g->end);
 	gms_gfn first = g->first, end = g->end;
 	bool head, tail;
 
-	if (l->ops.flags & GMS_LISTEN_NO_JOIN)
+	if (one && !(left && right))
 		return;
-	head = block_matches(plan, l, g, g->first, small);
-	tail = block_matches(plan, l, g, g->end - 1, small);
-	if (head) {
-		first = gms__min(first, gms__clip_lo(g->row, g->first, small));
-		end = gms__max(end, gms__clip_hi(g->row, g->first, small));
-	}
-	if (tail) {
-		first = gms__min(first, gms__clip_lo(g->row, g->end - 1, small));
-		end = gms__max(end, gms__clip_hi(g->row, g->end - 1, small));
-	}
+	head = left && block_matches(plan, l, g, g->first, small);
+	tail = one ? head : right && block_matches(plan, l, g, g->end - 1, small);
+	if (head)
+		first = lo;
+	if (tail)
+		end = hi;
 	if (head && tail && large > small) {
 		if (block_matches(plan, l, g, g->first, large))
 			first = gms__clip_lo(g->row, g->first, large);
@@ -339,21 +348,21 @@ static int gain(struct gms__plan *plan, struct gms__heard *h, const struct gms__
 		gms_gfn *upto)
 {
 	struct gms__listener *l = h->listener;
-	struct gms__region row;
-	struct gain g = { &row, gms__max(gained->first, *upto), gained->end };
-	struct gms__inode *root = l->root[gms__stripe_of(g.first)], *at;
-	uint64_t check;
+	const gms_gfn first = gms__max(gained->first, *upto);
+	struct gain g = { gms__plan_row(plan, first), first, gained->end };
+	struct gms__inode *root = l->root[gms__stripe_of(first)], *at = NULL;
 	int err = 0;
 
 	if (g.first >= g.end)
 		return 0;
-	gms__region_find(&plan->space->map, g.first, &row, &check);
 	if (!to_granules(plan, l, &g))
 		return 0;
-	join(plan, l, &g);
+	if (!(l->ops.flags & GMS_LISTEN_NO_JOIN))
+		join(plan, l, &g);
 	*upto = g.end;
-	for (at = gms__itree_first(root, g.first, g.end); at && !err;
-	     at = gms__itree_after(root, at, g.first, g.end)) {
+	if (g.first < first || g.end > gained->end)
+		at = gms__itree_first(root, g.first, g.end);
+	for (; at && !err; at = gms__itree_after(root, at, g.first, g.end)) {
 		err = end_span(plan, h, (struct gms__span *)at);
 		if (!err)
 			err = tell(plan, h, GMS__HEAR_JOIN, at->first, at->end);
@@ -478,7 +487,6 @@ int gms__hear_settle(struct gms__plan *plan)
 		if (!err)
 			err = reserve(plan, h);
 		h->concerned = h->old.n || h->new.n;
-		plan->hearing.gains |= h->runs[GMS__HEAR_MAP].n;
 	}
 	return err;
 }
@@ -513,5 +521,4 @@ void gms__hear_drop(struct gms__plan *plan)
 		hearing->more = NULL;
 	}
 	hearing->n = 0;
-	hearing->gains = false;
 }

@@ -117,6 +117,7 @@ static int backend_get(struct gms_space *space, const struct gms_backend *b, uin
 			return -ENOMEM;
 		*fresh = *b;
 		space->backend[room - 1] = fresh;
+		space->nbackends++;
 		*index = room;
 	}
 	space->backend_regions[*index - 1]++;
@@ -129,6 +130,7 @@ static void backend_put(struct gms_space *space, uint64_t index)
 		return;
 	gms__mem_free(&space->map.mem, space->backend[index - 1], sizeof(struct gms_backend));
 	space->backend[index - 1] = NULL;
+	space->nbackends--;
 }
 
 /* Into the map, and to the listeners that want it. */

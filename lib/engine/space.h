@@ -36,6 +36,7 @@ struct gms_space {
 	void	 *ctx;
 	struct gms_backend *backend[GMS__MAX_BACKENDS];	/* NULL: the slot is free */
 	uint32_t backend_regions[GMS__MAX_BACKENDS];
+	uint32_t nbackends;
 	bool	 reports_folios;	/* a backend wants to know of splits or merges */
 };
 

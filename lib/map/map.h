@@ -377,6 +377,30 @@ struct gms__needs {		/* tables that edits, told of in ascending order, may need 
 	bool	 spares;	/* a leaf of each class to copy through */
 	bool	 detours;	/* two: a block goes through several states on its way */
 };
+/* Regions that share a GiB have each a word for it: that is what tells two apart. */
+static inline uint64_t gms__gib_identity(const struct gms__region *r, gms_gfn gfn)
+{
+	return (uintptr_t)gms__gib_at(r, gfn) / sizeof(uint64_t);
+}
+
+static inline uint64_t gms__block_identity(const struct gms__region *r, gms_gfn gfn)
+{
+	return gms__gib_identity(r, gfn) * GMS__CHUNK_BLOCKS + gms__block_index(gfn);
+}
+
+/* Was the block the last one that an edit in part was told of? */
+static inline bool gms__needs_met(const struct gms__needs *needs, const struct gms__region *r,
+				  gms_gfn gfn)
+{
+	return needs->last_block == gms__block_identity(r, gfn);
+}
+
+static inline void gms__needs_meet(struct gms__needs *needs, const struct gms__region *r,
+				   gms_gfn gfn)
+{
+	needs->last_block = gms__block_identity(r, gfn);
+}
+
 void gms__map_needs(struct gms__map *map, const struct gms__region *r, gms_gfn first,
 		    gms_gfn end, gms_state set, gms_state clear, struct gms__needs *needs);
 /* A run that turns to this state: the palette may be full. */

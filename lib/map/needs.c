@@ -10,12 +10,6 @@
  */
 #include "map/edit.h"
 
-/* Regions that share a GiB have each a word for it: that is what tells two apart. */
-static uint64_t gib_identity(const struct gms__region *r, gms_gfn gfn)
-{
-	return (uintptr_t)gms__gib_at(r, gfn) / sizeof(uint64_t);
-}
-
 /*
  * Several segments of a batch change one block: what it is on the way, and in
  * the end, may be of any class. true: that was provided for, once for all.
@@ -79,7 +73,7 @@ static void needs_edge(struct gms__map *map, const struct gms__region *r, gms_gf
 		       gms_gfn first, gms_gfn end, gms_state set, gms_state clear,
 		       struct gms__needs *needs)
 {
-	const uint64_t gib = *gms__gib_at(r, edge), gib_id = gib_identity(r, edge);
+	const uint64_t gib = *gms__gib_at(r, edge), gib_id = gms__gib_identity(r, edge);
 	uint64_t word;
 	bool changes;
 	int class;
@@ -105,7 +99,7 @@ static void needs_edge(struct gms__map *map, const struct gms__region *r, gms_gf
 		return;
 	}
 	class = leaf_after(map, r, word, edge, first, end, set, clear, &changes);
-	if (changes && !several(needs, gib_id * GMS__CHUNK_BLOCKS + gms__block_index(edge)) &&
+	if (changes && !several(needs, gms__block_identity(r, edge)) &&
 	    class >= 0)
 		needs->leaves[class]++;
 }
