@@ -21,7 +21,7 @@
 int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 		    const struct gms_mem_ops *mem)
 {
-	int err = gms__map_init(&space->map, mem);
+	int err = gms__map_init(&space->map, mem, 0);
 
 	_Static_assert(sizeof(struct gms__scratch) % GMS__CACHE_LINE == 0, "scratch alignment");
 	if (!err)
@@ -137,7 +137,7 @@ static void backend_put(struct gms_space *space, uint64_t index)
 static int region_insert(struct gms_space *space, struct gms__region *row, gms_state state)
 {
 	uint64_t check;
-	int err = gms__region_insert(&space->map, row, state);
+	int err = gms__region_insert(&space->map, row, state, false);
 
 	if (err)
 		return err;

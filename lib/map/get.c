@@ -74,7 +74,9 @@ static void block_of_gib(uint64_t gib, unsigned order, struct gms__block *block)
 {
 	const struct gms__chunk *chunk = gms__word_table(gib);
 
-	block->split = order == GMS_ORDER_1G && gms__word_is_split(gib);
+	/* M4: of a region of 2M folios the mark is that of all blocks. */
+	block->split = gms__word_is_split(gib) &&
+		       (order == GMS_ORDER_1G || block->base_order == GMS_ORDER_2M);
 	block->uniform = gms__word_is_uniform(gib);
 	if (!block->uniform)
 		block->shared_pages = gms__load(&chunk->pages[GMS__COUNT_SHARED]);

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "map/halves.h"
 
 #define CHUNKS_PER_SLAB	4
 
@@ -17,16 +18,21 @@ static const size_t leaves_per_slab[GMS__LEAF_CLASSES] = { 512, 256, 63, 31 };
 /* A batch may want tables for a moment that it gives back at its end. */
 #define IN_FLIGHT	4
 
-int gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops)
+int gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops, unsigned keeps)
 {
+	const size_t chunk_bytes = sizeof(struct gms__chunk) +
+				   (keeps & GMS__KEEPS_HALVES ? sizeof(struct gms__halves) : 0);
+
 	_Static_assert(sizeof(struct gms__chunk) % GMS__CACHE_LINE == 0, "chunk alignment");
+	_Static_assert(sizeof(struct gms__halves) % GMS__CACHE_LINE == 0, "chunk alignment");
 	_Static_assert(sizeof(struct gms__stripe) % GMS__CACHE_LINE == 0, "stripe alignment");
 
 	memset(map, 0, sizeof(*map));
+	map->keeps = keeps;
 	gms__mem_init(&map->mem, ops);
 	map->bulk = gms__bulk_choose();
 	if (gms__region_init(map) ||
-	    gms__pool_init(&map->chunks, &map->mem, sizeof(struct gms__chunk), CHUNKS_PER_SLAB) ||
+	    gms__pool_init(&map->chunks, &map->mem, chunk_bytes, CHUNKS_PER_SLAB) ||
 	    gms__palette_init(&map->palette))
 		return -ENOMEM;
 	for (unsigned c = 0; c < GMS__LEAF_CLASSES; c++) {
@@ -58,11 +64,14 @@ int gms__map_reserve(struct gms__map *map, uint64_t nblocks, uint64_t ngibs)
 {
 	int err = 0;
 
-	if (nblocks > (UINT64_MAX - IN_FLIGHT) / 2)
+	if (nblocks > (UINT64_MAX - IN_FLIGHT) / 3)
 		return -ENOMEM;
 	/* Twice: a block that a batch changes several times is provided for so. */
 	for (unsigned c = 0; !err && c < GMS__LEAF_CLASSES; c++)
 		err = gms__pool_reserve(&map->leaves[c], 2 * nblocks + IN_FLIGHT);
+	/* And a tree. */
+	if (!err && map->keeps & GMS__KEEPS_HALVES)
+		err = gms__pool_reserve(&map->leaves[GMS__LEAF64], 3 * nblocks + IN_FLIGHT);
 	return err ? err : gms__pool_reserve(&map->chunks, ngibs + IN_FLIGHT);
 }
 

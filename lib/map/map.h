@@ -16,8 +16,10 @@
  *       attributes, chunk->shared[q] the shared pages of blocks 4q to 4q + 3.
  *       While a writer is at work they may be too high, never too low.
  *   M3  chunk->nmixed is the number of its words that are not uniform, nlists
- *       that of its words that are lists, bytes or wide, nsplit that of SPLIT.
- *   M4  SPLIT is set only on blocks of at most the region's base order.
+ *       that of its words that are lists, bytes or wide, nsplit that of SPLIT,
+ *       and of what is cut between blocks and GiB (halves.h).
+ *   M4  SPLIT is set only on blocks of at most the region's base order; or, of
+ *       base order 9, on a GiB without a chunk: then all its blocks are.
  *   M5  A block without SPLIT in a GiB without SPLIT is part of a folio of 1G
  *       if the base order is 18; no block in such a GiB is SPLIT.
  *   M6  A GiB with a shared page is lit: its bit in the region's words is set.
@@ -122,9 +124,12 @@ struct gms__words {
 	struct gms__words *all;		/* on the list of all */
 	uint64_t	 class;		/* log2 of the number of words */
 	uint64_t	*lit;		/* a bit a GiB: M6 */
-	char		 pad[GMS__CACHE_LINE - sizeof(struct gms__node) - 3 * sizeof(uint64_t)];
+	struct gms__turns *turns;	/* one a GiB, if the map keeps them */
+	char		 pad[GMS__CACHE_LINE - sizeof(struct gms__node) - 4 * sizeof(uint64_t)];
 	uint64_t	 word[];
 };
+
+struct gms__turns;			/* turns.h */
 
 struct gms__table {
 	struct gms__table *next;	/* on the list of retired ones */
@@ -151,6 +156,12 @@ struct gms__stripe {
 			     GMS__IDLE * sizeof(struct gms__idle)];
 };
 
+/* What a map keeps besides states. */
+enum {
+	GMS__KEEPS_HALVES = 1,		/* folios of every order (halves.h) */
+	GMS__KEEPS_TURNS = 2		/* when blocks turned (turns.h) */
+};
+
 #define GMS__WORD_CLASSES	24	/* 2^0 .. 2^23 words: 2^22 GiB are all there can be */
 
 struct gms__map {
@@ -168,6 +179,7 @@ struct gms__map {
 	struct gms__pool   leaves[GMS__LEAF_CLASSES];
 	struct gms__palette palette;
 	uint32_t	   last_id;
+	unsigned	   keeps;	/* GMS__KEEPS_* bits */
 	struct gms__lock   large;	/* these four: own.c */
 	uint64_t	   owned_first;	/* GiB that a large conversion owns */
 	uint64_t	   owned_gibs;
@@ -238,7 +250,7 @@ static inline gms_gfn gms__clip_hi(const struct gms__region *r, gms_gfn gfn, uin
 }
 
 /* map.c: making and unmaking, stripes */
-int  gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops);
+int  gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops, unsigned keeps);
 void gms__map_fini(struct gms__map *map);
 /* Memory from the allocator less what is free in the pools. */
 uint64_t gms__map_used_bytes(const struct gms__map *map);
@@ -274,7 +286,9 @@ void gms__map_await_owner(struct gms__map *map);
 /* region.c: the region table; changing it takes all stripes */
 int  gms__region_init(struct gms__map *map);
 void gms__region_fini(struct gms__map *map);
-int  gms__region_insert(struct gms__map *map, const struct gms__region *row, gms_state state);
+/* cut: its folios are, at once (M4). */
+int  gms__region_insert(struct gms__map *map, const struct gms__region *row, gms_state state,
+			bool cut);
 void gms__region_delete(struct gms__map *map, uint32_t id);
 /*
  * The first region that ends after gfn. Copies the row; false: none. *check is
@@ -418,7 +432,10 @@ void gms__map_edit(struct gms__map *map, const struct gms__region *r, gms_gfn fi
 bool gms__map_edit_try(struct gms__map *map, const struct gms__region *r, gms_gfn first,
 		       gms_gfn end, gms_state set, gms_state clear, struct gms__tables *tables);
 
-/* shapes.c: what blocks folios are cut into; the caller holds the stripes */
+/*
+ * shapes.c: what blocks folios are cut into; the caller holds the stripes. Orders
+ * are 9 and 18, or of a map with halves all but 0, up to the region's base order.
+ */
 bool gms__map_is_split(const struct gms__region *r, gms_gfn gfn, unsigned order);
 bool gms__map_has_chunk(const struct gms__region *r, gms_gfn gfn);
 bool gms__map_any_split_2m(const struct gms__region *r, gms_gfn gfn);
@@ -426,6 +443,9 @@ uint64_t gms__map_shared_in(const struct gms__map *map, const struct gms__region
 			    unsigned order);
 void gms__map_set_split(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
 			unsigned order, bool split, struct gms__tables *tables);
+/* The same for all blocks of a GiB without a chunk, in a region of base order 9 (M4). */
+void gms__map_set_split_all(const struct gms__region *r, gms_gfn gfn, bool split);
+bool gms__map_shared_at(const struct gms__map *map, const struct gms__region *r, gms_gfn gfn);
 /*
  * A chunk none of whose blocks is mixed or split may become one word again: at
  * once, or when the stripe has two later ones.

@@ -15,7 +15,8 @@
 #include <string.h>
 
 #include "base/debug.h"
-#include "map/map.h"
+#include "map/halves.h"
+#include "map/turns.h"
 
 #define TABLE_MIN_ROWS	8
 
@@ -103,12 +104,13 @@ bool gms__region_nth(const struct gms__map *map, uint64_t i, struct gms__region 
 	}
 }
 
-/* The words, and a bit for each of them. */
-static size_t words_bytes(uint64_t class)
+/* The words, a bit for each of them, and when its blocks turned. */
+static size_t words_bytes(const struct gms__map *map, uint64_t class)
 {
 	const size_t n = (size_t)1 << class;
 
-	return sizeof(struct gms__words) + (n + (n + 63) / 64) * sizeof(uint64_t);
+	return sizeof(struct gms__words) + (n + (n + 63) / 64) * sizeof(uint64_t) +
+	       (map->keeps & GMS__KEEPS_TURNS ? n * sizeof(struct gms__turns) : 0);
 }
 
 static uint64_t gibs_of(const struct gms__region *r)
@@ -151,11 +153,14 @@ static struct gms__words *words_new(struct gms__map *map, unsigned class)
 		map->arrays[class] = (struct gms__words *)words->node.next;
 		return words;
 	}
-	words = gms__mem_alloc(&map->mem, words_bytes(class));
+	words = gms__mem_alloc(&map->mem, words_bytes(map, class));
 	if (words) {
-		memset(words, 0, words_bytes(class));
+		memset(words, 0, words_bytes(map, class));
 		words->class = class;
 		words->lit = &words->word[(size_t)1 << class];
+		if (map->keeps & GMS__KEEPS_TURNS)
+			words->turns = (struct gms__turns *)(void *)
+				       &words->lit[(((size_t)1 << class) + 63) / 64];
 		words->all = map->all_arrays;
 		map->all_arrays = words;
 	}
@@ -221,8 +226,10 @@ static void publish(struct gms__map *map, struct gms__table *fresh)
 	gms__store(&map->most_npages, most->npages);
 }
 
-int gms__region_insert(struct gms__map *map, const struct gms__region *new, gms_state state)
+int gms__region_insert(struct gms__map *map, const struct gms__region *new, gms_state state,
+		       bool cut)
 {
+	const uint64_t word = gms__word_uniform(state) | (cut ? GMS__WORD_SPLIT : 0);
 	struct gms__table *old = gms__word_table(gms__load(&map->table)), *fresh;
 	const uint64_t n = old->n, ngibs = gibs_of(new);
 	struct gms__region row = *new;
@@ -236,8 +243,9 @@ int gms__region_insert(struct gms__map *map, const struct gms__region *new, gms_
 	words = needs.words;
 	row.words = (uint64_t)(uintptr_t)words->word - gms__gib_of(new->first) * sizeof(uint64_t);
 	for (uint64_t g = 0; g < ngibs; g++)
-		gms__store(&words->word[g],
-			   gms__word_next(words->word[g], gms__word_uniform(state)));
+		gms__store(&words->word[g], gms__word_next(words->word[g], word));
+	if (words->turns)
+		memset(words->turns, 0, ngibs * sizeof(*words->turns));
 	for (uint64_t g = 0; g < ngibs; g += 64)
 		gms__store(&words->lit[g / 64], state & GMS_STATE_SHARED ? ~UINT64_C(0) : 0);
 
@@ -281,6 +289,8 @@ static void release_tables(struct gms__map *map, const struct gms__region *r)
 			if (gms__block_has_leaf(word))
 				gms__stock_push(&hand.leaves[gms__block_class(word)],
 						gms__block_leaf(word));
+			if (map->keeps & GMS__KEEPS_HALVES && gms__block_is_split(word))
+				gms__halves_close(chunk, b, &hand);
 		}
 		gms__stock_push(&hand.chunks, chunk);
 	}
@@ -330,6 +340,6 @@ void gms__region_fini(struct gms__map *map)
 		struct gms__words *words = map->all_arrays;
 
 		map->all_arrays = words->all;
-		gms__mem_free(&map->mem, words, words_bytes(words->class));
+		gms__mem_free(&map->mem, words, words_bytes(map, words->class));
 	}
 }

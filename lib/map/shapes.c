@@ -5,7 +5,7 @@
  * Locking: the caller holds the stripes.
  */
 #include "base/debug.h"
-#include "map/map.h"
+#include "map/halves.h"
 
 static void gib_store(uint64_t *at, uint64_t fresh)
 {
@@ -38,6 +38,8 @@ static void chunk_fill(struct gms__map *map, const struct gms__region *r, gms_gf
 	chunk->nmixed = 0;
 	chunk->nlists = 0;
 	chunk->nsplit = 0;
+	if (map->keeps & GMS__KEEPS_HALVES)
+		gms__halves_clear(chunk);
 	gms__delta_turn(&all, 0, state, (unsigned)(hi - lo));
 	for (unsigned i = 0; i < GMS__COUNTED; i++)
 		gms__store(&chunk->pages[i], (uint32_t)all.pages[i]);
@@ -52,6 +54,17 @@ static void chunk_fill(struct gms__map *map, const struct gms__region *r, gms_gf
 	}
 }
 
+/* M4: the GiB's mark was that of its blocks. */
+static void chunk_split(const struct gms__region *r, gms_gfn gfn, struct gms__chunk *chunk)
+{
+	const unsigned first = gms__block_index(gms__clip_lo(r, gfn, GMS__GIB_PAGES));
+	const unsigned last = gms__block_index(gms__clip_hi(r, gfn, GMS__GIB_PAGES) - 1);
+
+	for (unsigned b = first; b <= last; b++)
+		gms__store(&chunk->word[b], chunk->word[b] | GMS__BLOCK_SPLIT);
+	chunk->nsplit = (uint16_t)(last - first + 1);
+}
+
 struct gms__chunk *gms__chunk_get(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
 				  struct gms__tables *tables)
 {
@@ -64,7 +77,12 @@ struct gms__chunk *gms__chunk_get(struct gms__map *map, const struct gms__region
 	chunk = gms__stock_pop(&tables->chunks);
 	gms__assert(chunk);
 	chunk_fill(map, r, gfn, chunk, gms__word_state(*at));
-	gib_store(at, gms__word_to(chunk) | (*at & GMS__WORD_SPLIT));
+	if (gms__word_is_split(*at) && gms__region_order(r) == GMS_ORDER_2M) {
+		chunk_split(r, gfn, chunk);
+		gib_store(at, gms__word_to(chunk));
+	} else {
+		gib_store(at, gms__word_to(chunk) | (*at & GMS__WORD_SPLIT));
+	}
 	return chunk;
 }
 
@@ -123,11 +141,17 @@ void gms__map_settle(struct gms__map *map, const struct gms__region *r, gms_gfn 
 
 bool gms__map_is_split(const struct gms__region *r, gms_gfn gfn, unsigned order)
 {
-	const struct gms__chunk *chunk = gms__chunk_of(r, gfn);
+	const uint64_t gib = *gms__gib_at(r, gfn);
+	struct gms__chunk *chunk;
 
 	if (order == GMS_ORDER_1G)
-		return gms__word_is_split(*gms__gib_at(r, gfn));
-	return chunk && gms__block_is_split(chunk->word[gms__block_index(gfn)]);
+		return gms__word_is_split(gib);
+	if (gms__word_is_uniform(gib))
+		return gms__word_is_split(gib) && gms__region_order(r) == order;
+	chunk = gms__word_table(gib);
+	if (order == GMS_ORDER_2M)
+		return gms__block_is_split(chunk->word[gms__block_index(gfn)]);
+	return gms__halves_is_cut(chunk, gfn, order);
 }
 
 bool gms__map_has_chunk(const struct gms__region *r, gms_gfn gfn)
@@ -146,11 +170,42 @@ void gms__map_set_split(struct gms__map *map, const struct gms__region *r, gms_g
 		return;
 	}
 	chunk = gms__chunk_get(map, r, gfn, tables);
+	if (order != GMS_ORDER_2M) {
+		gms__halves_cut(chunk, gfn, order, split);
+		return;
+	}
 	at = &chunk->word[gms__block_index(gfn)];
 	if (gms__block_is_split(*at) == split)
 		return;
 	chunk->nsplit = (uint16_t)(chunk->nsplit + (split ? 1 : -1));
-	gms__store(at, *at ^ GMS__BLOCK_SPLIT);
+	if (gms__likely(!(map->keeps & GMS__KEEPS_HALVES))) {
+		gms__store(at, *at ^ GMS__BLOCK_SPLIT);
+	} else if (split) {
+		gms__halves_open(chunk, gms__block_index(gfn), tables);
+		gms__store(at, *at | GMS__BLOCK_SPLIT);
+	} else {
+		gms__store(at, *at & ~GMS__BLOCK_SPLIT);
+		chunk_moves(chunk);
+		gms__halves_close(chunk, gms__block_index(gfn), tables);
+	}
+}
+
+void gms__map_set_split_all(const struct gms__region *r, gms_gfn gfn, bool split)
+{
+	uint64_t *at = gms__gib_at(r, gfn);
+
+	gms__assert(gms__word_is_uniform(*at) && gms__region_order(r) == GMS_ORDER_2M);
+	gib_store(at, split ? *at | GMS__WORD_SPLIT : *at & ~GMS__WORD_SPLIT);
+}
+
+bool gms__map_shared_at(const struct gms__map *map, const struct gms__region *r, gms_gfn gfn)
+{
+	const struct gms__chunk *chunk = gms__chunk_of(r, gfn);
+
+	if (!chunk)
+		return gms__word_state(*gms__gib_at(r, gfn)) & GMS_STATE_SHARED;
+	return gms__block_get(&map->palette, chunk->word[gms__block_index(gfn)],
+			      gfn % GMS__BLOCK_PAGES) & GMS_STATE_SHARED;
 }
 
 uint64_t gms__map_shared_in(const struct gms__map *map, const struct gms__region *r, gms_gfn gfn,

@@ -25,7 +25,7 @@ static void region(uint64_t first, uint64_t npages, gms_state state)
 	new.first = first;
 	new.npages = npages;
 	new.id_order = UINT64_C(1) << 8;
-	ck_assert_int_eq(gms__region_insert(map, &new, state), 0);
+	ck_assert_int_eq(gms__region_insert(map, &new, state, false), 0);
 	ck_assert(gms__region_find(map, first, &row, &check));
 }
 
@@ -34,7 +34,7 @@ static void setup(void)
 	fx_mem_init(&fx);
 	map = aligned_alloc(GMS__CACHE_LINE, (sizeof(*map) + 63) / 64 * 64);
 	ck_assert_ptr_nonnull(map);
-	ck_assert_int_eq(gms__map_init(map, &fx.ops), 0);
+	ck_assert_int_eq(gms__map_init(map, &fx.ops, 0), 0);
 	oracle = calloc(PAGES, sizeof(*oracle));
 	ck_assert_ptr_nonnull(oracle);
 }
@@ -269,7 +269,7 @@ START_TEST(regions_come_and_go_without_losing_memory)
 			new.first = id * FX_1G;
 			new.npages = FX_1G;
 			new.id_order = (uint64_t)id << 8;
-			ck_assert_int_eq(gms__region_insert(map, &new, 0), 0);
+			ck_assert_int_eq(gms__region_insert(map, &new, 0, false), 0);
 		}
 		ck_assert(gms__region_nth(map, 19, &gone, &check));
 		ck_assert(!gms__region_nth(map, 20, &gone, &check));
