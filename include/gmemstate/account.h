@@ -43,6 +43,8 @@ enum gms_acct_kind {
 	GMS_ACCT_LISTENER_VETOES,  /**< Conversions that a listener refused or failed. */
 	GMS_ACCT_SPANS_MAPPED,	   /**< Spans that listeners were given. */
 	GMS_ACCT_SPANS_UNMAPPED,   /**< Spans that listeners gave up. */
+	GMS_ACCT_SPLITS_OTHER,	   /**< Folios cut otherwise: in half, or from 1G to 4K. */
+	GMS_ACCT_MERGES_OTHER,	   /**< Folios made otherwise: of two halves, or 1G of 4K. */
 
 	GMS_ACCT_GUEST_EXITS,	   /**< Exits from the guest to the host kernel. */
 	GMS_ACCT_HYPERCALLS,	   /**< Hypercalls of the guest. */
@@ -93,6 +95,7 @@ struct gms_acct {
 	uint64_t metadata_bytes;	/**< Memory the space has from its allocator. */
 	uint64_t metadata_bytes_max;	/**< Most it ever had. */
 	uint64_t metadata_used_bytes;	/**< Of metadata_bytes, in use; the rest is kept for later. */
+	uint64_t folios[GMS_ORDERS];	/**< Folios of each order; three of them are above too. */
 	struct gms_acct_event event[GMS_ACCT_KINDS]; /**< By enum gms_acct_kind. */
 };
 

@@ -50,13 +50,16 @@ enum gms_profile {
 /** @brief When a folio that a conversion leaves mixed is cut. */
 enum gms_split_policy {
 	GMS_SPLIT_LEVELS = 0,	/**< 1G to 2M to 4K, only along the path needed. */
+	GMS_SPLIT_HALVES,	/**< In half, along the path needed: folios of every order. */
+	GMS_SPLIT_ALL_4K,	/**< To 4K at once, when any page of it turns shared. */
 	GMS_SPLIT_NONE		/**< Never: track only. */
 };
 
 /** @brief When folios that are uniform again grow back together. */
 enum gms_merge_policy {
 	GMS_MERGE_EAGER = 0,	/**< In the commit, or the unpin, that makes it possible. */
-	GMS_MERGE_EXPLICIT	/**< By gms_folio_merge() only. */
+	GMS_MERGE_DEFERRED,	/**< By gms_merge_scan(), what has stayed uniform for a while. */
+	GMS_MERGE_EXPLICIT	/**< By gms_folio_merge() and gms_merge_scan() only. */
 };
 
 /** @brief How loud a message to the log callback is. */
@@ -79,6 +82,12 @@ struct gms_space_opts {
 	/** One line without an end of line; NULL: silence. No lock is promised. */
 	void	 (*log)(void *ctx, uint32_t level, const char *text);
 	void	*ctx;		/**< Handed to now_ns and log. */
+	/**
+	 * Under #GMS_MERGE_DEFERRED, else 0: how many commits of the space
+	 * (#GMS_ACCT_COMMITS), in whatever part of it, must have come after the last
+	 * one that turned a page of a block. At most 2^31.
+	 */
+	uint64_t merge_after_commits;
 };
 
 /** @brief Options of gms_region_add(). Clear with GMS_INIT() first. */
@@ -115,7 +124,8 @@ struct gms_region {
  * @param opts NULL for defaults. Read during the call; what mem points to is copied.
  * @retval 0       *out is a space without regions.
  * @retval -EINVAL @p out is NULL; unknown profile, policy or flag; a mem without
- *                 alloc or free; a size smaller than its own member.
+ *                 alloc or free; merge_after_commits out of its bounds; a size
+ *                 smaller than its own member.
  * @retval -E2BIG  @p opts or its mem has a nonzero member this library does not know.
  * @retval -ENOMEM Out of memory.
  * @par Threads
@@ -149,8 +159,10 @@ GMS_API void gms_space_free(struct gms_space *space);
  * 2 MiB blocks hold more than one state than do now, and as many GiB do, or
  * did since they were last converted whole; as one conversion runs at a time;
  * and as it has at most 100 changes, meets at most 400 runs of pages in one
- * state, and gives backends at most 400 runs in each direction. Regions added
- * later are not provided for.
+ * state, gives backends at most 400 runs in each direction, and cuts at most 1000
+ * folios (each half counts under #GMS_SPLIT_HALVES). Regions added later are not
+ * provided for. A block that is uniform but whose folio is still cut counts as
+ * one that is not.
  *
  * @param space   The space.
  * @param nleaves Most 2 MiB blocks that will be mixed at once, beyond those

@@ -44,6 +44,8 @@ GMS_BEGIN_DECLS
 #define GMS_ORDER_2M	9u
 /** Order of a 1 GiB folio: 262,144 pages. */
 #define GMS_ORDER_1G	18u
+/** Orders that folios can have: 0 to 18. */
+#define GMS_ORDERS	19u
 
 /** First frame number that cannot exist: 52 bits of physical address. */
 #define GMS_GFN_LIMIT	(UINT64_C(1) << 40)

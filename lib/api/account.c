@@ -27,9 +27,11 @@ int gms_acct_read(const struct gms_space *space, struct gms_acct *acct)
 	ours.shared_pages = gms__load(&ledger->shared_pages);
 	ours.shared_pages_max = gms__load(&ledger->shared_pages_max);
 	gms__ledger_exposure(ledger, &ours.shared_page_ns, &ours.shared_page_ns_high);
-	ours.folios_4k = gms__ledger_gauge(ledger, GMS__FOLIOS_4K);
-	ours.folios_2m = gms__ledger_gauge(ledger, GMS__FOLIOS_2M);
-	ours.folios_1g = gms__ledger_gauge(ledger, GMS__FOLIOS_1G);
+	for (unsigned order = 0; order < GMS_ORDERS; order++)
+		ours.folios[order] = gms__ledger_nfolios(ledger, order);
+	ours.folios_4k = ours.folios[GMS_ORDER_4K];
+	ours.folios_2m = ours.folios[GMS_ORDER_2M];
+	ours.folios_1g = ours.folios[GMS_ORDER_1G];
 	ours.pins = gms__ledger_gauge(ledger, GMS__PINS);
 	ours.pinned_pages = gms__ledger_gauge(ledger, GMS__PINNED_PAGES);
 	ours.metadata_bytes = gms__load(&space->map.mem.bytes);

@@ -6,8 +6,38 @@
 
 #include <gmemstate/folio.h>
 
+#include "base/sized.h"
 #include "engine/plan.h"
 #include "map/get.h"
+#include "map/halves.h"
+
+static void fill(struct gms_folio *folio, gms_gfn gfn, unsigned order, uint32_t region,
+		 uint64_t shared_pages)
+{
+	folio->first = gfn >> order << order;
+	folio->order = order;
+	folio->flags = shared_pages && shared_pages != UINT64_C(1) << order ? GMS_FOLIO_MIXED : 0;
+	folio->shared_pages = shared_pages;
+	folio->region = region;
+	folio->reserved = 0;
+}
+
+/* I7: one page says whether all are shared. The shape may have changed meanwhile. */
+static bool half_at(const struct gms_space *space, gms_gfn gfn, struct gms_folio *folio)
+{
+	struct gms__region row;
+	unsigned order, again;
+	gms_state state;
+
+	do {
+		if (!gms__halves_folio(&space->map, gfn, &row, &order))
+			return false;
+		state = gms__map_get(&space->map, gfn);
+	} while (!gms__halves_folio(&space->map, gfn, &row, &again) || again != order);
+	fill(folio, gfn, order, gms__region_id(&row),
+	     state & GMS_STATE_SHARED ? UINT64_C(1) << order : 0);
+	return true;
+}
 
 /*
  * The folio that holds gfn, or false for a hole. A split in progress shows the
@@ -16,34 +46,30 @@
  */
 static bool folio_at(const struct gms_space *space, gms_gfn gfn, struct gms_folio *folio)
 {
+	const bool all_4k = space->split == GMS_SPLIT_ALL_4K;
 	struct gms__block block;
 	unsigned order = GMS_ORDER_1G;
 
+	if (space->split == GMS_SPLIT_HALVES)
+		return half_at(space, gfn, folio);
 	if (!gms__map_block(&space->map, gfn, GMS_ORDER_1G, &block))
 		return false;
-	if (block.base_order == GMS_ORDER_4K) {
+	if (block.base_order == GMS_ORDER_4K || (block.split && all_4k &&
+						 block.base_order == GMS_ORDER_1G)) {
 		order = GMS_ORDER_4K;
 	} else if (block.base_order == GMS_ORDER_2M || block.split) {
 		if (!gms__map_block(&space->map, gfn, GMS_ORDER_2M, &block))
 			return false;
 		order = block.split ? GMS_ORDER_4K : GMS_ORDER_2M;
 	}
-	folio->first = gfn >> order << order;
-	folio->order = order;
-	folio->flags = 0;
-	folio->region = block.region;
-	folio->reserved = 0;
 	if (order == GMS_ORDER_4K) {
 		const gms_state state = gms__map_get(&space->map, gfn);
 
 		if (state & GMS_HOLE)
 			return false;
-		folio->shared_pages = state & GMS_STATE_SHARED;
-		return true;
+		block.shared_pages = state & GMS_STATE_SHARED;
 	}
-	folio->shared_pages = block.shared_pages;
-	if (block.shared_pages && block.shared_pages != block.npages)
-		folio->flags = GMS_FOLIO_MIXED;
+	fill(folio, gfn, order, block.region, block.shared_pages);
 	return true;
 }
 
@@ -99,17 +125,34 @@ bool gms_folio_iter_next(struct gms_folio_iter *it, struct gms_folio *folio)
 	return false;
 }
 
-static bool order_ok(unsigned order)
+static bool order_ok(const struct gms_space *space, unsigned order)
 {
-	return order == GMS_ORDER_4K || order == GMS_ORDER_2M || order == GMS_ORDER_1G;
+	return order < GMS_ORDERS && (!(order % GMS_ORDER_2M) || space->split == GMS_SPLIT_HALVES);
 }
 
 int gms_folio_split(struct gms_space *space, gms_gfn gfn, unsigned order)
 {
-	return space && order_ok(order) ? gms__shape_split_at(space, gfn, order) : -EINVAL;
+	return space && order_ok(space, order) ? gms__shape_split_at(space, gfn, order) : -EINVAL;
 }
 
 int gms_folio_merge(struct gms_space *space, gms_gfn gfn, unsigned order)
 {
-	return space && order_ok(order) ? gms__shape_merge_at(space, gfn, order) : -EINVAL;
+	return space && order_ok(space, order) ? gms__shape_merge_at(space, gfn, order) : -EINVAL;
+}
+
+int gms_merge_scan(struct gms_space *space, uint64_t budget, struct gms_merge_result *result)
+{
+	struct gms_merge_result ours;
+	int err;
+
+	if (!space)
+		return -EINVAL;
+	err = result ? gms__sized_check(result, sizeof(*result)) : 0;
+	if (err)
+		return err;
+	GMS_INIT(&ours);
+	gms__shape_scan(space, budget, &ours);
+	if (result)
+		gms__sized_out(result, &ours, sizeof(ours));
+	return 0;
 }

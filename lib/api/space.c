@@ -40,7 +40,8 @@ int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 	if (err)
 		return err;
 	if (!gms__profile_get(opts.profile) || opts.split > GMS_SPLIT_NONE ||
-	    opts.merge > GMS_MERGE_EXPLICIT || opts.flags)
+	    opts.merge > GMS_MERGE_EXPLICIT || opts.flags ||
+	    opts.merge_after_commits > (opts.merge == GMS_MERGE_DEFERRED ? UINT32_C(1) << 31 : 0))
 		return -EINVAL;
 
 	space = mem.alloc(mem.ctx, sizeof(*space), GMS__CACHE_LINE);
@@ -53,8 +54,8 @@ int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 		return err;
 	}
 	/* The space itself is metadata like the rest. */
-	space->map.mem.bytes = sizeof(*space);
-	space->map.mem.bytes_max = sizeof(*space);
+	space->map.mem.bytes += sizeof(*space);
+	space->map.mem.bytes_max = space->map.mem.bytes;
 	*out = space;
 	return 0;
 }

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include <gmemstate/folio.h>
 #include <gmemstate/state.h>
 
 #include "engine/plan.h"
@@ -174,22 +175,18 @@ int gms_uniform(const struct gms_space *space, struct gms_range range, gms_state
 
 unsigned gms_map_order(const struct gms_space *space, gms_gfn gfn, gms_state mask)
 {
-	struct gms__region row;
-	uint64_t check;
+	const bool halves = space && space->split == GMS_SPLIT_HALVES;
+	struct gms_folio folio;
 	unsigned order;
 
-	if (!space || !gms__region_find(&space->map, gfn, &row, &check) || row.first > gfn)
+	if (!space || gms_folio_at(space, gfn, &folio))
 		return 0;
-	mask &= GMS_STATE_ALL;
-	for (order = GMS_ORDER_1G; order; order -= GMS_ORDER_2M) {
+	/* The largest block of a folio that is uniform, of the orders that there are. */
+	for (order = folio.order; order; order -= halves ? 1 : GMS_ORDER_2M) {
 		const struct gms_range block = { gfn >> order << order, UINT64_C(1) << order };
-		struct gms__block shape;
 		bool uniform;
 
-		if (order > gms__region_order(&row) ||
-		    !gms__map_block(&space->map, gfn, order, &shape) || shape.split)
-			continue;
-		if (!gms_uniform(space, block, mask, &uniform) && uniform)
+		if (!gms_uniform(space, block, mask & GMS_STATE_ALL, &uniform) && uniform)
 			break;
 	}
 	return order;

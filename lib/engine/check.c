@@ -2,8 +2,8 @@
 /*
  * check.c - recount everything and compare; what breaks is named by its label.
  *
- * Labels: I1.. of gmemstate(7), M1.. of map/map.h, K1.. of map/block.h, T and P of
- * the pins.
+ * Labels: I1.. of gmemstate(7), M1.. of map/map.h, K1.. of map/block.h, H1.. of
+ * map/halves.h, T and P of the pins.
  *
  * Locking: takes all stripes, which makes the pins stand still too.
  */
@@ -12,6 +12,8 @@
 #include <errno.h>
 
 #include "engine/listeners.h"
+#include "engine/shape.h"
+#include "map/halves.h"
 #include "map/walk.h"
 
 struct recount {
@@ -20,7 +22,7 @@ struct recount {
 	uint64_t regions;
 	uint64_t pages;
 	uint64_t shared;
-	uint64_t folios[3];	/* 4K, 2M, 1G */
+	uint64_t folios[GMS_ORDERS];
 	uint64_t pins;
 	uint64_t pinned_pages;
 	bool	 broken;
@@ -128,14 +130,6 @@ static uint64_t check_pages(struct recount *rc, struct gib *gib, uint64_t word, 
 	return n[GMS__COUNT_SHARED];
 }
 
-static void check_folio(struct recount *rc, gms_gfn first, unsigned order, uint64_t shared)
-{
-	rc->folios[order / GMS_ORDER_2M]++;
-	if (rc->space->split == GMS_SPLIT_LEVELS && order && shared &&
-	    shared != UINT64_C(1) << order)
-		broken(rc, "I7: mixed folio, shared pages", first, shared, 0);
-}
-
 static uint64_t check_uniform(struct recount *rc, struct gib *gib, gms_state state, gms_gfn lo,
 			      gms_gfn hi)
 {
@@ -162,8 +156,6 @@ static uint64_t check_block(struct recount *rc, struct gib *gib, uint64_t word, 
 static void check_chunk(struct recount *rc, struct gib *gib, const struct gms__chunk *chunk,
 			bool whole, gms_gfn lo, gms_gfn hi)
 {
-	const unsigned base = gms__region_order(gib->row);
-
 	for (gms_gfn at = lo; at < hi; at = (at | (GMS__BLOCK_PAGES - 1)) + 1) {
 		const unsigned b = gms__block_index(at), g = b / GMS__GROUP_BLOCKS;
 		const gms_gfn end = gms__min(hi, (at | (GMS__BLOCK_PAGES - 1)) + 1);
@@ -175,22 +167,97 @@ static void check_chunk(struct recount *rc, struct gib *gib, const struct gms__c
 			broken(rc, "M2: shared pages of a group", at, chunk->shared[g], gib->group);
 		if (whole && gms__block_is_split(chunk->word[b]))
 			broken(rc, "M5: split block in a whole folio", at, 1, 0);
-		if (base && !whole && gms__block_is_split(chunk->word[b]))
-			rc->folios[0] += end - at;
-		else if (base && !whole)
-			check_folio(rc, at, GMS_ORDER_2M, n);
 	}
 	if (chunk->nmixed != gib->nmixed)
 		broken(rc, "M3: mixed words of a chunk", lo, chunk->nmixed, gib->nmixed);
 	if (chunk->nlists != gib->nlists)
 		broken(rc, "M3: lists of a chunk", lo, chunk->nlists, gib->nlists);
-	if (chunk->nsplit != gib->nsplit)
-		broken(rc, "M3: split blocks of a chunk", lo, chunk->nsplit, gib->nsplit);
 	for (unsigned i = 0; i < GMS__COUNTED; i++) {
 		if (chunk->pages[i] != gib->pages[i])
 			broken(rc, "M2: counted pages of a GiB", lo, chunk->pages[i],
 			       gib->pages[i]);
 	}
+}
+
+static void check_whole(struct recount *rc, gms_gfn first, unsigned order)
+{
+	const uint64_t npages = UINT64_C(1) << order;
+	const uint64_t shared = gms__map_count(&rc->space->map, first, first + npages,
+					       GMS_STATE_SHARED);
+
+	if (rc->space->split == GMS_SPLIT_ALL_4K && shared)
+		broken(rc, "I7: shared pages in a folio", first, shared, 0);
+	if (rc->space->split != GMS_SPLIT_NONE && shared && shared != npages)
+		broken(rc, "I7: mixed folio, shared pages", first, shared, 0);
+}
+
+/*
+ * The folios of the block of this order at first, by the marks on it. Returns how
+ * many blocks are cut, the block itself among them.
+ */
+static uint64_t check_folios(struct recount *rc, const struct gms__region *row, gms_gfn first,
+			     unsigned order)
+{
+	const gms_gfn end = first + (UINT64_C(1) << order);
+	uint64_t n = 1;
+	unsigned parts;
+
+	if (!order || !gms__map_is_split(row, first, order)) {
+		rc->folios[order]++;
+		if (order)
+			check_whole(rc, first, order);
+		return 0;
+	}
+	parts = gms__shape_parts(rc->space, order);
+	if (!parts)
+		rc->folios[0] += UINT64_C(1) << order;
+	for (gms_gfn at = first; parts && at < end; at += UINT64_C(1) << parts)
+		n += check_folios(rc, row, at, parts);
+	return n;
+}
+
+/* H1: every mark of the trees is on the way to a folio; cuts are those that are. */
+static void check_halves(struct recount *rc, struct gib *gib, struct gms__chunk *chunk,
+			 gms_gfn lo, gms_gfn hi, uint64_t cuts)
+{
+	const struct gms__halves *halves = gms__halves_of(chunk);
+	uint64_t marks;
+
+	for (unsigned i = 0; i < GMS__TREE_WORDS; i++)
+		gib->nsplit += (unsigned)__builtin_popcountll(halves->top[i]);
+	marks = gib->nsplit;
+	for (gms_gfn at = lo; at < hi; at += GMS__BLOCK_PAGES) {
+		const unsigned b = gms__block_index(at);
+		const uint64_t *tree = (const uint64_t *)(uintptr_t)halves->tree[b];
+
+		if (!gms__block_is_split(chunk->word[b]))
+			continue;
+		for (unsigned i = 0; i < GMS__TREE_WORDS; i++)
+			marks += (unsigned)__builtin_popcountll(tree[i]);
+	}
+	if (marks != cuts)
+		broken(rc, "H1: marks of halves", lo, marks, cuts);
+}
+
+/* The folios of a GiB, and how many marks its chunk has for them. */
+static void check_shape(struct recount *rc, struct gib *gib, gms_gfn lo, gms_gfn hi)
+{
+	const unsigned base = gms__region_order(gib->row);
+	struct gms__chunk *chunk = gms__chunk_of(gib->row, lo);
+	uint64_t cuts = 0, at_gib = 0;
+
+	if (!base)
+		rc->folios[0] += hi - lo;
+	for (gms_gfn at = lo; base && at < hi; at += UINT64_C(1) << base)
+		cuts += check_folios(rc, gib->row, at, base);
+	if (!chunk)
+		return;
+	if (base == GMS_ORDER_1G)
+		at_gib = gms__map_is_split(gib->row, lo, base);
+	if (base && rc->space->split == GMS_SPLIT_HALVES)
+		check_halves(rc, gib, chunk, lo, hi, cuts - at_gib);
+	if (chunk->nsplit != gib->nsplit)
+		broken(rc, "M3: split blocks of a chunk", lo, chunk->nsplit, gib->nsplit);
 }
 
 static void check_gib(struct recount *rc, const struct gms__region *row, gms_gfn lo, gms_gfn hi)
@@ -203,22 +270,17 @@ static void check_gib(struct recount *rc, const struct gms__region *row, gms_gfn
 	struct gib gib = { .row = row };
 	uint64_t shared;
 
-	if (gms__word_is_split(word) && base < GMS_ORDER_1G)
+	if (gms__word_is_split(word) && base < GMS_ORDER_1G &&
+	    (base == GMS_ORDER_4K || !gms__word_is_uniform(word)))
 		broken(rc, "M4: split mark above the base order", lo, 1, 0);
-	if (gms__word_is_uniform(word)) {
+	if (gms__word_is_uniform(word))
 		check_uniform(rc, &gib, gms__word_state(word), lo, hi);
-		if (!whole && base)
-			rc->folios[1] += (hi - lo) >> GMS_ORDER_2M;
-	} else {
+	else
 		check_chunk(rc, &gib, gms__word_table(word), whole, lo, hi);
-	}
+	check_shape(rc, &gib, lo, hi);
 	shared = gib.pages[GMS__COUNT_SHARED];
 	if (shared && !(words->lit[g / 64] >> g % 64 & 1))
 		broken(rc, "M6: a dark GiB with shared pages", lo, 0, shared);
-	if (whole)
-		check_folio(rc, lo, GMS_ORDER_1G, shared);
-	if (!base)
-		rc->folios[0] += hi - lo;
 	rc->shared += shared;
 }
 
@@ -288,9 +350,11 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 	equal(&rc, "I8: regions", gms__load(&ledger->regions), rc.regions);
 	equal(&rc, "I8: pages", gms__load(&ledger->pages), rc.pages);
 	equal(&rc, "I8: shared pages", gms__load(&ledger->shared_pages), rc.shared);
-	equal(&rc, "I8: folios of 4K", gms__ledger_gauge(ledger, GMS__FOLIOS_4K), rc.folios[0]);
-	equal(&rc, "I8: folios of 2M", gms__ledger_gauge(ledger, GMS__FOLIOS_2M), rc.folios[1]);
-	equal(&rc, "I8: folios of 1G", gms__ledger_gauge(ledger, GMS__FOLIOS_1G), rc.folios[2]);
+	for (unsigned order = 0; order < GMS_ORDERS; order++) {
+		if (gms__ledger_nfolios(ledger, order) != rc.folios[order])
+			broken(&rc, "I8: folios, of the order that stands for the gfn", order,
+			       gms__ledger_nfolios(ledger, order), rc.folios[order]);
+	}
 	equal(&rc, "I8: pins", gms__ledger_gauge(ledger, GMS__PINS), rc.pins);
 	equal(&rc, "I8: pinned pages", gms__ledger_gauge(ledger, GMS__PINNED_PAGES),
 	      rc.pinned_pages);

@@ -99,7 +99,7 @@ void gms__convert_report(const struct gms__plan *plan, int err, gms_gfn next,
 		ours.changed_pages = plan->changed_pages;
 		ours.unchanged_pages = plan->unchanged_pages;
 		ours.host_runs = plan->runs[GMS__HOST_PRIVATE].n + plan->runs[GMS__HOST_SHARED].n;
-		ours.splits = plan->cuts.n;
+		ours.splits = gms__cuts_count(plan, NULL);
 		ours.merges = plan->merges;
 		ours.flushes = flushes(&plan->charge);
 	}

@@ -7,8 +7,8 @@
  * the lists: what the pages are is in one word and its leaf, and the one edit
  * needs a leaf at most, which is had before. What is not that simple is left to
  * the plan, before anything changed: a region with a backend, what a listener
- * looks at, several regions,
- * a GiB that has no chunk yet, any refusal.
+ * looks at, several regions, a GiB that has no chunk yet, folios of other shapes
+ * than LEVELS makes, any refusal.
  *
  * Locking: takes the stripe of the block's GiB.
  */
@@ -61,13 +61,13 @@ static unsigned cut(struct fast *f, uint64_t word)
 				     f->turned[GMS__TO_SHARED] - f->turned[GMS__TO_PRIVATE];
 
 		if (all && all != GMS__GIB_PAGES) {
-			gms__shape_cut(space, gfn, GMS_ORDER_1G, true, NULL);
+			gms__shape_cut(space, f->row, gfn, GMS_ORDER_1G, true, NULL);
 			gms__space_count(space, gfn, GMS_ACCT_SPLITS_1G, 1);
 			n++;
 		}
 	}
 	if (shared && shared != GMS__BLOCK_PAGES) {
-		gms__shape_cut(space, gfn, GMS_ORDER_2M, true, NULL);
+		gms__shape_cut(space, f->row, gfn, GMS_ORDER_2M, true, NULL);
 		gms__space_count(space, gfn, GMS_ACCT_SPLITS_2M, 1);
 		n++;
 	}
@@ -161,7 +161,7 @@ bool gms__fast_convert(struct gms_space *space, const struct gms_change *c, bool
 
 	f.first = c->range.first;
 	f.end = f.first + c->range.npages;
-	if (f.first / GMS__BLOCK_PAGES != (f.end - 1) / GMS__BLOCK_PAGES)
+	if (f.first / GMS__BLOCK_PAGES != (f.end - 1) / GMS__BLOCK_PAGES || !space->plain_shapes)
 		return false;
 	f.space = space;
 	f.set = c->set;

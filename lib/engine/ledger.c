@@ -32,11 +32,11 @@ void gms__ledger_count(struct gms__ledger *ledger, uint32_t kind, uint64_t count
 void gms__ledger_charge(struct gms__ledger *ledger, struct gms__ledger_shard *shard,
 			const struct gms_charge *charge)
 {
-	for (uint32_t kind = 0; kind < GMS__OWN_KINDS; kind++) {
+	for (uint32_t kind = 0; kind < GMS__SHARD_KINDS; kind++) {
 		if (charge->count[kind])
 			gms__shard_count(shard, kind, charge->count[kind]);
 	}
-	for (uint32_t kind = GMS__OWN_KINDS; kind < GMS_ACCT_KINDS; kind++)
+	for (uint32_t kind = GMS__SHARD_KINDS; kind < GMS_ACCT_KINDS; kind++)
 		gms__ledger_count(ledger, kind, charge->count[kind]);
 }
 
@@ -44,7 +44,7 @@ uint64_t gms__ledger_events(const struct gms__ledger *ledger, uint32_t kind)
 {
 	uint64_t sum = gms__load(&ledger->event[kind].count);
 
-	for (unsigned i = 0; kind < GMS__OWN_KINDS && i < GMS__LEDGER_SHARDS; i++)
+	for (unsigned i = 0; kind < GMS__SHARD_KINDS && i < GMS__LEDGER_SHARDS; i++)
 		sum += gms__load(&ledger->shard[i].count[kind]);
 	return sum;
 }
@@ -55,6 +55,17 @@ uint64_t gms__ledger_gauge(const struct gms__ledger *ledger, unsigned gauge)
 
 	for (unsigned i = 0; i < GMS__LEDGER_SHARDS; i++)
 		sum += gms__load(&ledger->shard[i].gauge[gauge]);
+	return sum;
+}
+
+uint64_t gms__ledger_nfolios(const struct gms__ledger *ledger, unsigned order)
+{
+	uint64_t sum = 0;
+
+	if (order % GMS_ORDER_2M == 0)
+		return gms__ledger_gauge(ledger, GMS__FOLIOS + order / GMS_ORDER_2M);
+	for (unsigned i = 0; ledger->between && i < GMS__LEDGER_SHARDS; i++)
+		sum += gms__load(&ledger->between[i].folios[order]);
 	return sum;
 }
 
@@ -155,6 +166,8 @@ const char *gms_acct_name(uint32_t kind)
 		[GMS_ACCT_LISTENER_VETOES] = "listener_vetoes",
 		[GMS_ACCT_SPANS_MAPPED] = "spans_mapped",
 		[GMS_ACCT_SPANS_UNMAPPED] = "spans_unmapped",
+		[GMS_ACCT_SPLITS_OTHER] = "splits_other",
+		[GMS_ACCT_MERGES_OTHER] = "merges_other",
 		[GMS_ACCT_GUEST_EXITS] = "guest_exits",
 		[GMS_ACCT_HYPERCALLS] = "hypercalls",
 		[GMS_ACCT_USER_EXITS] = "user_exits",

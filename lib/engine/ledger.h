@@ -33,17 +33,30 @@ struct gms__exposure {
 
 /* Of the kinds that the library counts, all are below the first that others charge. */
 #define GMS__OWN_KINDS	GMS_ACCT_GUEST_EXITS
+/* And these are counted in shards; the others by few policies, and atomically. */
+#define GMS__SHARD_KINDS	GMS_ACCT_SPLITS_OTHER
 #define GMS__LEDGER_SHARDS	(GMS__STRIPES + 1)
 
-enum { GMS__FOLIOS_4K, GMS__FOLIOS_2M, GMS__FOLIOS_1G, GMS__PINS, GMS__PINNED_PAGES, GMS__GAUGES };
+enum {
+	GMS__FOLIOS,		/* of order 0, 9, 18 */
+	GMS__PINS = GMS__FOLIOS + 3,
+	GMS__PINNED_PAGES,
+	GMS__GAUGES
+};
 
 struct gms__ledger_shard {
-	_Alignas(GMS__CACHE_LINE) uint64_t count[GMS__OWN_KINDS];
+	_Alignas(GMS__CACHE_LINE) uint64_t count[GMS__SHARD_KINDS];
 	uint64_t gauge[GMS__GAUGES];	/* may be below 0: the sum over the shards is not */
+};
+
+/* Folios of the orders between, which few spaces have; a row a shard. */
+struct gms__between {
+	_Alignas(GMS__CACHE_LINE) uint64_t folios[GMS_ORDERS];
 };
 
 struct gms__ledger {
 	struct gms__ledger_shard shard[GMS__LEDGER_SHARDS];
+	struct gms__between *between;	/* NULL: only orders 0, 9 and 18 */
 	struct gms_acct_event event[GMS_ACCT_KINDS];
 	uint64_t shared_pages;
 	uint64_t shared_pages_max;
@@ -71,6 +84,7 @@ void gms__ledger_charge(struct gms__ledger *ledger, struct gms__ledger_shard *sh
 /* Sums over the shards. */
 uint64_t gms__ledger_events(const struct gms__ledger *ledger, uint32_t kind);
 uint64_t gms__ledger_gauge(const struct gms__ledger *ledger, unsigned gauge);
+uint64_t gms__ledger_nfolios(const struct gms__ledger *ledger, unsigned order);
 void gms__ledger_expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer);
 
 /* The caller guards the shard: it holds that stripe, or owns the GiB. */
@@ -86,10 +100,12 @@ static inline void gms__shard_gauge(struct gms__ledger_shard *shard, unsigned ga
 	__atomic_store_n(&shard->gauge[gauge], shard->gauge[gauge] + more, __ATOMIC_RELAXED);
 }
 
-/* Folios of an order that appeared; negative: went. */
-static inline void gms__shard_folios(struct gms__ledger_shard *shard, unsigned order, int64_t n)
+/* The gauge of folios of an order, of a shard; as the others it may be below 0. */
+static inline uint64_t *gms__ledger_folios(struct gms__ledger *ledger, unsigned shard,
+					   unsigned order)
 {
-	gms__shard_gauge(shard, GMS__FOLIOS_4K + order / GMS_ORDER_2M, (uint64_t)n);
+	return order % GMS_ORDER_2M ? &ledger->between[shard].folios[order] :
+	       &ledger->shard[shard].gauge[GMS__FOLIOS + order / GMS_ORDER_2M];
 }
 
 /*

@@ -285,6 +285,7 @@ static void forget(struct gms__plan *plan)
 	for (unsigned kind = 0; kind < GMS__HOST_KINDS; kind++)
 		plan->runs[kind].n = 0;
 	plan->cuts.n = 0;
+	plan->turned.n = 0;
 	plan->journal.n = 0;
 }
 
@@ -304,6 +305,7 @@ void gms__plan_begin(struct gms__plan *plan, struct gms_space *space,
 	for (unsigned kind = 2; kind < GMS__HOST_KINDS; kind++)
 		gms__list_init(&plan->runs[kind], NULL, 0, sizeof(struct gms_host_run));
 	gms__list_init(&plan->cuts, plan->cut0, 8, sizeof(plan->cut0[0]));
+	gms__list_init(&plan->turned, NULL, 0, sizeof(struct gms_range));
 	gms__list_init(&plan->journal, plan->journal0, 4, sizeof(plan->journal0[0]));
 	forget(plan);
 }
@@ -453,5 +455,6 @@ void gms__plan_drop(struct gms__plan *plan)
 	for (unsigned kind = 0; kind < GMS__HOST_KINDS; kind++)
 		gms__list_drop(&plan->room, &plan->runs[kind]);
 	gms__list_drop(&plan->room, &plan->cuts);
+	gms__list_drop(&plan->room, &plan->turned);
 	gms__list_drop(&plan->room, &plan->journal);
 }

@@ -24,6 +24,7 @@
 #include "engine/batch.h"
 #include "engine/hear.h"
 #include "engine/room.h"
+#include "engine/shape.h"
 #include "engine/space.h"
 
 enum { GMS__TO_PRIVATE, GMS__TO_SHARED };
@@ -41,7 +42,8 @@ enum gms__host_kind {
 
 struct gms__shape {		/* a folio to cut */
 	gms_gfn	 gfn;
-	unsigned order;
+	uint32_t order;
+	uint32_t n;		/* folios, side by side from gfn on, if not 1 */
 };
 
 struct gms__old {		/* a run as it was */
@@ -55,6 +57,13 @@ struct gms__turn {
 	gms_gfn	 block;		/* + 1; 0: none */
 	gms_gfn	 gfn;
 	int64_t	 shared;
+};
+
+/* Pages that turn, run by run, as far as they touch; or what is cut so far. */
+struct gms__stretch {
+	gms_gfn	 first;
+	gms_gfn	 end;
+	gms_gfn	 edge;		/* the last one seen, of another */
 };
 
 /* What the caller wants of a plan; all 0 is the usual. */
@@ -82,12 +91,14 @@ struct gms__plan {
 	struct gms__list spare;		/* more of them, while a batch is normalised */
 	struct gms__list runs[GMS__HOST_KINDS];	/* struct gms_host_run */
 	struct gms__list cuts;		/* struct gms__shape */
+	struct gms__list turned;	/* struct gms_range, under GMS_MERGE_DEFERRED */
 	struct gms__list journal;	/* struct gms__old */
 	struct gms__needs needs;	/* from here on: of one try */
 	struct gms__tables tables;
 	bool	 done;
 	const struct gms__region *row;	/* the last one that was asked for */
 	struct gms__turn turn[2];	/* 2M, 1G */
+	struct gms__stretch stretch;	/* under GMS_SPLIT_HALVES and _ALL_4K */
 	struct gms__hearing hearing;
 	uint64_t touched;		/* backends called, a bit each */
 	bool	 several_backends;
@@ -196,7 +207,8 @@ int  gms__cuts_settle(struct gms__plan *plan);	/* the walk has ended */
 int  gms__cuts_make(struct gms__plan *plan);	/* or an error, and nothing was cut */
 void gms__cuts_undo(struct gms__plan *plan);
 void gms__cuts_merge(struct gms__plan *plan);
-void gms__cuts_count(const struct gms__plan *plan, uint64_t *count);
+/* Folios that were cut; count, if not NULL, gets them by kind. */
+uint64_t gms__cuts_count(const struct gms__plan *plan, uint64_t *count);
 
 /*
  * fast.c: one valid change within a block, done at once; false: it is for the
@@ -210,25 +222,5 @@ struct gms__fast_result {
 };
 bool gms__fast_convert(struct gms_space *space, const struct gms_change *change, bool may_alloc,
 		       struct gms__fast_result *result);
-
-/*
- * shape.c: the folios' side of it. The caller holds the stripes, unless it says
- * otherwise.
- */
-unsigned gms__shape_order(const struct gms__region *row, gms_gfn gfn);
-void gms__shape_cut(struct gms_space *space, gms_gfn gfn, unsigned order, bool cut,
-		    struct gms__tables *tables);
-/*
- * Merge what may be one folio again in [first, end); how many merged. Backends
- * are told, and charge what that is.
- */
-uint64_t gms__shape_merge(struct gms_space *space, gms_gfn first, gms_gfn end,
-			  struct gms__tables *tables, struct gms_charge *charge);
-/* The same outside of a conversion: what is charged goes into the ledger. */
-void gms__shape_merge_apart(struct gms_space *space, gms_gfn first, gms_gfn end,
-			    struct gms__tables *tables);
-/* These two take the stripe themselves; see gms_folio_split() and _merge(). */
-int gms__shape_split_at(struct gms_space *space, gms_gfn gfn, unsigned order);
-int gms__shape_merge_at(struct gms_space *space, gms_gfn gfn, unsigned order);
 
 #endif

@@ -1,218 +1,184 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * shape.c - cut folios and let them grow together, by the space's policies.
+ * shape.c - the marks that folios are: look, cut, and the calls that a single
+ * folio is named to; see shape.h.
  *
- *   I6  Folios tile every region, aligned, none above its base order: a shape
- *       is only ever SPLIT marks on blocks, so it cannot be otherwise.
- *   I7  Under GMS_SPLIT_LEVELS no folio above order 0 is mixed in SHARED: the
- *       plan cuts before it flips, and a merge looks first.
- *
- * A merge wants a block uniform in SHARED and free of pins: who holds a page of
- * a small folio holds that folio, and it cannot become part of another.
- *
- * Locking: the caller holds the stripes; the two calls that a single folio is
- * named to take the stripe of its GiB themselves.
+ * Locking: see shape.h. The two calls take the stripe of their GiB.
  */
+#include "engine/shape.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "engine/plan.h"
+#include "map/turns.h"
 
-unsigned gms__shape_order(const struct gms__region *row, gms_gfn gfn)
+unsigned gms__shape_order(const struct gms_space *space, const struct gms__region *row,
+			  gms_gfn gfn)
 {
-	const unsigned base = gms__region_order(row);
+	unsigned order = gms__region_order(row);
 
-	if (base == GMS_ORDER_4K || (base == GMS_ORDER_1G &&
-				     !gms__map_is_split(row, gfn, GMS_ORDER_1G)))
-		return base;
-	return gms__map_is_split(row, gfn, GMS_ORDER_2M) ? GMS_ORDER_4K : GMS_ORDER_2M;
+	while (order && gms__map_is_split(row, gfn, order))
+		order = gms__shape_parts(space, order);
+	return order;
 }
 
-void gms__shape_cut(struct gms_space *space, gms_gfn gfn, unsigned order, bool cut,
-		    struct gms__tables *tables)
+static void gauge(struct gms_space *space, gms_gfn gfn, unsigned order, uint64_t n, bool cut)
 {
-	const unsigned below = order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K;
+	const unsigned parts = gms__shape_parts(space, order);
+	const uint64_t nparts = n << (order - parts);
+
+	gms__space_folios(space, gfn, order, cut ? -n : n);
+	gms__space_folios(space, gfn, parts, cut ? nparts : -nparts);
+}
+
+void gms__shape_cut(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
+		    unsigned order, bool cut, struct gms__tables *tables)
+{
+	gms__map_set_split(&space->map, row, gfn, order, cut, tables);
+	gauge(space, gfn, order, 1, cut);
+}
+
+void gms__shape_cut_run(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
+			unsigned order, uint64_t n, bool cut, struct gms__tables *tables)
+{
+	if (order == GMS_ORDER_2M && !gms__map_has_chunk(row, gfn) &&
+	    n << order == gms__clip_hi(row, gfn, GMS__GIB_PAGES) -
+			  gms__clip_lo(row, gfn, GMS__GIB_PAGES)) {
+		gms__map_set_split_all(row, gfn, cut);
+	} else {
+		for (uint64_t i = 0; i < n; i++)
+			gms__map_set_split(&space->map, row, gfn + (i << order), order, cut,
+					   tables);
+	}
+	gauge(space, gfn, order, n, cut);
+}
+
+void gms__shape_turned(struct gms_space *space, gms_gfn first, gms_gfn end)
+{
+	const uint32_t now = gms__shape_now(space) + 1;	/* the commit is counted at its end */
 	struct gms__region row;
 	uint64_t check;
 
-	gms__region_find(&space->map, gfn, &row, &check);
-	gms__map_set_split(&space->map, &row, gfn, order, cut, tables);
-	gms__space_gauge(space, gfn, GMS__FOLIOS_4K + order / GMS_ORDER_2M,
-			 cut ? UINT64_MAX : 1);
-	gms__space_gauge(space, gfn, GMS__FOLIOS_4K + below / GMS_ORDER_2M,
-			 cut ? 512 : -UINT64_C(512));
+	gms__region_find(&space->map, first, &row, &check);
+	gms__turns_note(&row, first, end, now);
 }
 
-static bool pinned(struct gms_space *space, gms_gfn gfn, unsigned order)
+/* What a cut at gfn wants: all folios from order now down to above order are cut. */
+static int split_provide(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
+			 unsigned now, unsigned order, struct gms__tables *tables)
 {
-	const gms_gfn first = gfn >> order << order, end = first + (UINT64_C(1) << order);
-	gms_gfn where;
+	struct gms__map *map = &space->map;
+	unsigned last = now;		/* the smallest that is cut */
 
-	/* Who owns the GiB has no stripe to look under. */
-	if (!gms__map_is_owned(&space->map, first) &&
-	    gms__claims_none(&space->claims, first, end))
-		return false;
-	return gms__claims_first(&space->claims, first, end, &where);
+	while (gms__shape_parts(space, last) > order)
+		last = gms__shape_parts(space, last);
+	if (last != GMS_ORDER_1G && !gms__map_has_chunk(row, gfn) &&
+	    gms__pool_take(&map->chunks, &tables->chunks, 1, true))
+		return -ENOMEM;
+	if (space->split == GMS_SPLIT_HALVES && last <= GMS_ORDER_2M && now >= GMS_ORDER_2M)
+		return gms__pool_take(&map->leaves[GMS__LEAF64], &tables->leaves[GMS__LEAF64], 1,
+				      true);
+	return 0;
 }
 
-static bool mixed(const struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
-		  unsigned order)
+/* Tell the backend, the largest first; what it refuses is undone. */
+static int split_report(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
+			unsigned now, unsigned order, struct gms_charge *charge)
 {
-	const uint64_t shared = gms__map_shared_in(&space->map, row, gfn, order);
+	unsigned at[GMS_ORDERS], n = 0;
+	int err = 0;
 
-	return shared && shared != UINT64_C(1) << order;
-}
-
-static bool merge_one(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,
-		      unsigned order, struct gms__tables *tables, struct gms_charge *charge)
-{
-	if (!gms__map_is_split(row, gfn, order) || mixed(space, row, gfn, order) ||
-	    pinned(space, gfn, order))
-		return false;
-	gms__shape_cut(space, gfn, order, false, tables);
-	gms__space_count(space, gfn, order == GMS_ORDER_1G ? GMS_ACCT_MERGES_1G :
-							     GMS_ACCT_MERGES_2M, 1);
-	if (charge)
-		gms__host_merge(space, row, gfn, order,
-				order == GMS_ORDER_1G ? GMS_ORDER_2M : GMS_ORDER_4K, charge);
-	return true;
-}
-
-/* Merge in [first, end), all within one GiB of one region. */
-static uint64_t merge_gib(struct gms_space *space, const struct gms__region *row, gms_gfn first,
-			  gms_gfn end, struct gms__tables *tables,
-			  struct gms_charge *charge)
-{
-	const bool large = end - first >= GMS__BLOCK_PAGES;
-	uint64_t n = 0;
-
-	if (gms__map_has_chunk(row, first)) {
-		for (; first < end; first = (first | (GMS__BLOCK_PAGES - 1)) + 1)
-			n += merge_one(space, row, first, GMS_ORDER_2M, tables, charge);
+	for (; now > order; now = gms__shape_parts(space, now)) {
+		err = gms__host_split(space, row, gfn, now, gms__shape_parts(space, now), charge);
+		if (err)
+			break;
+		at[n++] = now;
 	}
-	if (gms__region_order(row) == GMS_ORDER_1G && !gms__map_any_split_2m(row, end - 1))
-		n += merge_one(space, row, end - 1, GMS_ORDER_1G, tables, charge);
-	if (n)	/* O3: the stripe's idle GiB are not an owner's to move */
-		gms__map_settle(&space->map, row, end - 1, tables,
-				large || gms__map_is_owned(&space->map, end - 1));
-	return n;
+	while (err && n-- > 0)
+		gms__host_merge(space, row, gfn, at[n], gms__shape_parts(space, at[n]), charge);
+	return err;
 }
 
-uint64_t gms__shape_merge(struct gms_space *space, gms_gfn first, gms_gfn end,
-			  struct gms__tables *tables, struct gms_charge *charge)
+static int split_locked(struct gms_space *space, gms_gfn gfn, unsigned order,
+			struct gms__tables *tables, struct gms_charge *charge)
 {
-	struct gms__region row;
-	uint64_t check, n = 0;
-
-	if (space->merge != GMS_MERGE_EAGER || space->split == GMS_SPLIT_NONE)
-		return 0;
-	while (first < end && gms__region_find(&space->map, first, &row, &check)) {
-		const gms_gfn stop = gms__min(end, row.first + row.npages);
-
-		first = gms__max(first, row.first);
-		if (gms__region_order(&row) == GMS_ORDER_4K)
-			first = gms__max(first, stop);
-		while (first < stop) {
-			const gms_gfn next = gms__min(stop, (first | (GMS__GIB_PAGES - 1)) + 1);
-
-			n += merge_gib(space, &row, first, next, tables,
-				       space->reports_folios ? charge : NULL);
-			first = next;
-		}
-	}
-	return n;
-}
-
-void gms__shape_merge_apart(struct gms_space *space, gms_gfn first, gms_gfn end,
-			    struct gms__tables *tables)
-{
-	struct gms_charge charge;
-
-	if (!space->reports_folios) {
-		gms__shape_merge(space, first, end, tables, NULL);
-		return;
-	}
-	memset(&charge, 0, sizeof(charge));
-	gms__shape_merge(space, first, end, tables, &charge);
-	gms__ledger_charge(&space->ledger, gms__space_shard(space, first), &charge);
-}
-
-static void count_split(struct gms_space *space, gms_gfn gfn, unsigned order,
-			struct gms__tables *tables)
-{
-	gms__shape_cut(space, gfn, order, true, tables);
-	gms__shard_count(gms__space_shard(space, gfn), order == GMS_ORDER_1G ?
-			 GMS_ACCT_SPLITS_1G : GMS_ACCT_SPLITS_2M, 1);
-}
-
-static int split_locked(struct gms_space *space, gms_gfn gfn, unsigned order, uint64_t stripe,
-			struct gms__tables *tables)
-{
+	const uint64_t stripe = UINT64_C(1) << gms__stripe_of(gfn);
 	struct gms__region row;
 	uint64_t check;
 	unsigned now;
+	int err = 0;
 
 	if (!gms__region_find(&space->map, gfn, &row, &check) || row.first > gfn)
 		return -ENOENT;
-	now = gms__shape_order(&row, gfn);
+	now = gms__shape_order(space, &row, gfn);
 	if (now <= order)
 		return 0;
 	if (space->split == GMS_SPLIT_NONE)
 		return -EOPNOTSUPP;
-	if (order == GMS_ORDER_4K && !gms__map_has_chunk(&row, gfn) &&
+	if (split_provide(space, &row, gfn, now, order, tables))
+		return -ENOMEM;
+
+	gms__map_change_begin(&space->map, stripe);
+	if (charge)
+		err = split_report(space, &row, gfn, now, order, charge);
+	for (; !err && now > order; now = gms__shape_parts(space, now)) {
+		gms__shape_cut(space, &row, gfn, now, true, tables);
+		gms__space_count(space, gfn, gms__shape_split_kind(space, now), 1);
+	}
+	/* Nobody cuts by hand what he wants grown at once. */
+	if (!err && space->merge == GMS_MERGE_DEFERRED)
+		gms__turns_note(&row, gfn, gfn + 1, gms__shape_now(space));
+	gms__map_change_end(&space->map, stripe);
+	return err;
+}
+
+static int merge_locked(struct gms_space *space, gms_gfn gfn, unsigned order,
+			struct gms__tables *tables, struct gms_charge *charge)
+{
+	const uint64_t stripe = UINT64_C(1) << gms__stripe_of(gfn);
+	struct gms__region row;
+	uint64_t check;
+	unsigned base;
+	int err;
+
+	if (!gms__region_find(&space->map, gfn, &row, &check) || row.first > gfn)
+		return -ENOENT;
+	base = gms__region_order(&row);
+	if (order > base || (space->split == GMS_SPLIT_ALL_4K && order && order != base))
+		return -EINVAL;
+	if (gms__shape_order(space, &row, gfn) >= order)
+		return 0;
+	/* One block of many that one mark stands for. */
+	if (order == GMS_ORDER_2M && !gms__map_has_chunk(&row, gfn) &&
 	    gms__pool_take(&space->map.chunks, &tables->chunks, 1, true))
 		return -ENOMEM;
 
 	gms__map_change_begin(&space->map, stripe);
-	if (now == GMS_ORDER_1G)
-		count_split(space, gfn, GMS_ORDER_1G, tables);
-	if (order == GMS_ORDER_4K)
-		count_split(space, gfn, GMS_ORDER_2M, tables);
-	gms__map_change_end(&space->map, stripe);
-	return 0;
-}
-
-static int merge_locked(struct gms_space *space, gms_gfn gfn, unsigned order, uint64_t stripe,
-			struct gms__tables *tables)
-{
-	const gms_gfn first = gfn >> order << order, end = first + (UINT64_C(1) << order);
-	struct gms__region row;
-	uint64_t check;
-
-	if (!gms__region_find(&space->map, gfn, &row, &check) || row.first > gfn)
-		return -ENOENT;
-	if (order > gms__region_order(&row))
-		return -EINVAL;
-	if (gms__shape_order(&row, gfn) >= order)
-		return 0;
-	if (mixed(space, &row, gfn, order))
-		return -EBUSY;
-	if (pinned(space, gfn, order))
-		return -EAGAIN;
-
-	gms__map_change_begin(&space->map, stripe);
-	if (gms__map_has_chunk(&row, gfn)) {
-		for (gms_gfn at = first; at < end; at += GMS__BLOCK_PAGES)
-			merge_one(space, &row, at, GMS_ORDER_2M, tables, NULL);
-	}
-	if (order == GMS_ORDER_1G)
-		merge_one(space, &row, gfn, GMS_ORDER_1G, tables, NULL);
+	err = gms__shape_grow(space, &row, gfn, order, tables, charge);
 	gms__map_settle(&space->map, &row, gfn, tables, true);
 	gms__map_change_end(&space->map, stripe);
-	return 0;
+	return err;
 }
 
 static int with_stripe(struct gms_space *space, gms_gfn gfn, unsigned order,
 		       int (*act)(struct gms_space *space, gms_gfn gfn, unsigned order,
-				  uint64_t stripe, struct gms__tables *tables))
+				  struct gms__tables *tables, struct gms_charge *charge))
 {
 	const uint64_t stripe = UINT64_C(1) << gms__stripe_of(gfn);
 	struct gms__tables tables;
+	struct gms_charge charge;
 	int err;
 
 	memset(&tables, 0, sizeof(tables));
 	gms__map_lock(&space->map, stripe, gfn, gfn + 1);
-	err = act(space, gfn, order, stripe, &tables);
+	if (space->reports_folios) {
+		memset(&charge, 0, sizeof(charge));
+		err = act(space, gfn, order, &tables, &charge);
+		gms__ledger_charge(&space->ledger, gms__space_shard(space, gfn), &charge);
+	} else {
+		err = act(space, gfn, order, &tables, NULL);
+	}
 	gms__map_unlock(&space->map, stripe);
 	gms__tables_put(&space->map, &tables);
 	return err;

@@ -12,16 +12,20 @@
 
 #include "base/debug.h"
 #include "engine/listeners.h"
+#include "engine/shape.h"
 #include "map/walk.h"
 
 #define SCRATCH_PER_SLAB	1
 /* The lists that one conversion may have at a time, and one that moves. */
-#define SCRATCH_RESERVED	6
+#define SCRATCH_RESERVED	7
+#define BETWEEN_BYTES		(GMS__LEDGER_SHARDS * sizeof(struct gms__between))
 
 int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 		    const struct gms_mem_ops *mem)
 {
-	int err = gms__map_init(&space->map, mem, 0);
+	const unsigned keeps = (opts->split == GMS_SPLIT_HALVES ? GMS__KEEPS_HALVES : 0) |
+			       (opts->merge == GMS_MERGE_DEFERRED ? GMS__KEEPS_TURNS : 0);
+	int err = gms__map_init(&space->map, mem, keeps);
 
 	_Static_assert(sizeof(struct gms__scratch) % GMS__CACHE_LINE == 0, "scratch alignment");
 	if (!err)
@@ -35,11 +39,19 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	if (!err)
 		err = gms__pool_init(&space->scratch, &space->map.mem,
 				     sizeof(struct gms__scratch), SCRATCH_PER_SLAB);
+	if (!err && keeps & GMS__KEEPS_HALVES) {
+		space->ledger.between = gms__mem_alloc(&space->map.mem, BETWEEN_BYTES);
+		err = space->ledger.between ? 0 : -ENOMEM;
+	}
 	if (err)
 		return err;
+	if (space->ledger.between)
+		memset(space->ledger.between, 0, BETWEEN_BYTES);
 	space->profile = gms__profile_get(opts->profile);
 	space->split = opts->split;
 	space->merge = opts->merge;
+	space->merge_after_commits = (uint32_t)opts->merge_after_commits;
+	space->plain_shapes = !keeps && opts->split != GMS_SPLIT_ALL_4K;
 	space->log = opts->log;
 	space->ctx = opts->ctx;
 	return 0;
@@ -52,6 +64,7 @@ void gms__space_fini(struct gms_space *space)
 	gms__listeners_fini(&space->listeners);
 	for (unsigned i = 0; i < GMS__MAX_BACKENDS; i++)
 		gms__mem_free(&space->map.mem, space->backend[i], sizeof(*space->backend[i]));
+	gms__mem_free(&space->map.mem, space->ledger.between, BETWEEN_BYTES);
 	gms__ledger_fini(&space->ledger);
 	gms__claims_fini(&space->claims);
 	gms__map_fini(&space->map);
@@ -134,10 +147,11 @@ static void backend_put(struct gms_space *space, uint64_t index)
 }
 
 /* Into the map, and to the listeners that want it. */
-static int region_insert(struct gms_space *space, struct gms__region *row, gms_state state)
+static int region_insert(struct gms_space *space, struct gms__region *row, gms_state state,
+			 bool cut)
 {
 	uint64_t check;
-	int err = gms__region_insert(&space->map, row, state, false);
+	int err = gms__region_insert(&space->map, row, state, cut);
 
 	if (err)
 		return err;
@@ -152,6 +166,10 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 			     const struct gms_backend *backend, uint32_t *id)
 {
 	const gms_state state = gms__profile_first(space->profile, opts->state);
+	/* I7: shared pages are not in folios. */
+	const bool cut = space->split == GMS_SPLIT_ALL_4K && opts->base_order &&
+			 (state & GMS_STATE_SHARED);
+	const unsigned order = cut ? GMS_ORDER_4K : opts->base_order;
 	struct gms__region row;
 	uint32_t index = 0;
 	uint64_t check;
@@ -175,7 +193,7 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	row.backing_offset_bytes = opts->backing_offset_bytes;
 	row.hva = opts->hva;
 	row.backend = index;
-	err = region_insert(space, &row, state);
+	err = region_insert(space, &row, state, cut);
 	if (err) {
 		backend_put(space, index);
 		return err;
@@ -184,8 +202,7 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	*id = ++space->map.last_id;
 	gms__add(&space->ledger.regions, 1);
 	gms__add(&space->ledger.pages, opts->npages);
-	gms__shard_folios(gms__space_shard(space, opts->first), opts->base_order,
-			  (int64_t)(opts->npages >> opts->base_order));
+	gms__space_folios(space, opts->first, order, opts->npages >> order);
 	if (state & GMS_STATE_SHARED)
 		gms__ledger_shared(&space->ledger, opts->npages, 0);
 	return 0;
@@ -207,29 +224,20 @@ int gms__space_region_add(struct gms_space *space, const struct gms_region_opts 
 /* Take the folios of a region that goes out of the ledger. */
 static void forget_folios(struct gms_space *space, const struct gms__region *row)
 {
-	const unsigned base = gms__region_order(row);
 	const gms_gfn end = row->first + row->npages;
-	struct gms__block block;
 	gms_gfn gfn = row->first;
 
 	while (gfn < end) {
-		unsigned order = base;
-		uint64_t npages = GMS__GIB_PAGES - (gfn & (GMS__GIB_PAGES - 1));
+		const unsigned order = gms__shape_order(space, row, gfn);
+		uint64_t npages = UINT64_C(1) << order;
 
-		if (order == GMS_ORDER_1G && gms__map_is_split(row, gfn, GMS_ORDER_1G))
-			order = GMS_ORDER_2M;
-		if (order != GMS_ORDER_2M || !gms__map_any_split_2m(row, gfn)) {
-			npages = gms__min(npages, end - gfn);
-			gms__shard_folios(gms__space_shard(space, gfn), order,
-					  -(int64_t)(npages >> order));
-			gfn += npages;
-			continue;
-		}
-		npages = gms__min(GMS__BLOCK_PAGES, end - gfn);
-		gms__map_block(&space->map, gfn, GMS_ORDER_2M, &block);
-		gms__shard_folios(gms__space_shard(space, gfn),
-				  block.split ? GMS_ORDER_4K : GMS_ORDER_2M,
-				  block.split ? -(int64_t)npages : -1);
+		/* Without marks on its blocks a GiB has folios of one order. */
+		if (!gms__map_any_split_2m(row, gfn))
+			npages = GMS__GIB_PAGES - (gfn & (GMS__GIB_PAGES - 1));
+		else if (!order && space->split != GMS_SPLIT_HALVES)
+			npages = GMS__BLOCK_PAGES - (gfn & (GMS__BLOCK_PAGES - 1));
+		npages = gms__min(npages, end - gfn);
+		gms__space_folios(space, gfn, order, -(npages >> order));
 		gfn += npages;
 	}
 }

@@ -32,6 +32,9 @@ struct gms_space {
 	const struct gms__profile *profile;
 	uint32_t split;
 	uint32_t merge;
+	uint32_t merge_after_commits;	/* under GMS_MERGE_DEFERRED */
+	bool	 plain_shapes;	/* two levels of marks, and no more to it: fast.c knows how */
+	gms_gfn	 scan_next;	/* where gms_merge_scan() goes on */
 	void	 (*log)(void *ctx, uint32_t level, const char *text);
 	void	 *ctx;
 	struct gms_backend *backend[GMS__MAX_BACKENDS];	/* NULL: the slot is free */
@@ -72,8 +75,11 @@ static inline void gms__space_add(struct gms_space *space, gms_gfn gfn, uint64_t
 static inline void gms__space_count(struct gms_space *space, gms_gfn gfn, uint32_t kind,
 				    uint64_t count)
 {
-	gms__space_add(space, gfn, &gms__space_shard(space, gfn)->count[kind],
-		       &space->ledger.shard[GMS__STRIPES].count[kind], count);
+	if (kind >= GMS__SHARD_KINDS)
+		gms__ledger_count(&space->ledger, kind, count);
+	else
+		gms__space_add(space, gfn, &gms__space_shard(space, gfn)->count[kind],
+			       &space->ledger.shard[GMS__STRIPES].count[kind], count);
 }
 
 static inline void gms__space_gauge(struct gms_space *space, gms_gfn gfn, unsigned gauge,
@@ -81,6 +87,14 @@ static inline void gms__space_gauge(struct gms_space *space, gms_gfn gfn, unsign
 {
 	gms__space_add(space, gfn, &gms__space_shard(space, gfn)->gauge[gauge],
 		       &space->ledger.shard[GMS__STRIPES].gauge[gauge], more);
+}
+
+static inline void gms__space_folios(struct gms_space *space, gms_gfn gfn, unsigned order,
+				     uint64_t more)
+{
+	gms__space_add(space, gfn,
+		       gms__ledger_folios(&space->ledger, gms__stripe_of(gfn), order),
+		       gms__ledger_folios(&space->ledger, GMS__STRIPES, order), more);
 }
 
 /* Not empty, and its end can be said. */

@@ -244,8 +244,6 @@ int gms__region_insert(struct gms__map *map, const struct gms__region *new, gms_
 	row.words = (uint64_t)(uintptr_t)words->word - gms__gib_of(new->first) * sizeof(uint64_t);
 	for (uint64_t g = 0; g < ngibs; g++)
 		gms__store(&words->word[g], gms__word_next(words->word[g], word));
-	if (words->turns)
-		memset(words->turns, 0, ngibs * sizeof(*words->turns));
 	for (uint64_t g = 0; g < ngibs; g += 64)
 		gms__store(&words->lit[g / 64], state & GMS_STATE_SHARED ? ~UINT64_C(0) : 0);
 

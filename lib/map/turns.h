@@ -4,7 +4,8 @@
  *
  * Time is a count that the caller keeps, in 32 bits that wrap: what did not turn
  * for 2^32 looks young again for a while. A map that keeps turns has two words a
- * GiB, so that a GiB turns whole in one store, and one a 2 MiB block.
+ * GiB, so that a GiB turns whole in one store, and one a 2 MiB block. A region
+ * may begin with those of an earlier one: what is cut later has turned later.
  *
  * Locking: writers only; the caller holds the stripe, or owns the GiB.
  */

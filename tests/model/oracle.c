@@ -32,8 +32,8 @@ void oracle_init(struct oracle *o, uint32_t profile, uint32_t split, uint32_t me
 	o->npages = npages;
 	o->state = calloc(npages, sizeof(*o->state));
 	o->next = calloc(npages, sizeof(*o->next));
-	o->cut_2m = calloc(npages / FX_2M + 1, sizeof(*o->cut_2m));
-	o->cut_1g = calloc(npages / FX_1G + 1, sizeof(*o->cut_1g));
+	o->order = calloc(npages, sizeof(*o->order));
+	o->turned_at = calloc(npages, sizeof(*o->turned_at));
 	for (gms_gfn gfn = 0; gfn < npages; gfn++)
 		o->state[gfn] = GMS_HOLE;
 }
@@ -42,8 +42,8 @@ void oracle_free(struct oracle *o)
 {
 	free(o->state);
 	free(o->next);
-	free(o->cut_2m);
-	free(o->cut_1g);
+	free(o->order);
+	free(o->turned_at);
 }
 
 bool oracle_meet(struct gms_range a, struct gms_range b)
@@ -81,24 +81,18 @@ static void note_shared_max(struct oracle *o)
 		o->shared_max = now;
 }
 
-static void clear_cuts(struct oracle *o, struct gms_range range)
-{
-	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++) {
-		if (gfn % FX_2M == 0)
-			o->cut_2m[gfn / FX_2M] = false;
-		if (gfn % FX_1G == 0)
-			o->cut_1g[gfn / FX_1G] = false;
-	}
-}
-
 void oracle_region_add(struct oracle *o, struct oracle_region *region, gms_state state)
 {
 	const struct gms_range range = region->range;
 
 	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++)
 		o->state[gfn] = direct(o, state);
-	if (region->base_order)
-		clear_cuts(o, range);
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++) {
+		o->order[gfn] = (uint8_t)region->base_order;
+		if (o->split == GMS_SPLIT_ALL_4K && state & S)
+			o->order[gfn] = 0;
+		o->turned_at[gfn] = 0;
+	}
 	note_shared_max(o);
 }
 
@@ -108,18 +102,12 @@ void oracle_region_remove(struct oracle *o, struct oracle_region *region)
 
 	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++)
 		o->state[gfn] = GMS_HOLE;
-	if (region->base_order)
-		clear_cuts(o, range);
 	region->id = 0;
 }
 
 unsigned oracle_order(const struct oracle *o, gms_gfn gfn)
 {
-	const unsigned base = oracle_region_of(o, gfn)->base_order;
-
-	if (base == 18 && !o->cut_1g[gfn / FX_1G])
-		return 18;
-	return base && !o->cut_2m[gfn / FX_2M] ? 9 : 0;
+	return o->order[gfn];
 }
 
 uint64_t oracle_shared(const struct oracle *o, struct gms_range range)
@@ -278,70 +266,141 @@ static bool mixed(const struct oracle *o, gms_gfn first, uint64_t npages)
 	return n && n < npages;
 }
 
-static bool may_grow(const struct oracle *o, gms_gfn first, uint64_t npages)
+/* --- folios, by the policies ---------------------------------------------- */
+
+/* The order of what a folio of this order is cut into. */
+static unsigned parts_of(const struct oracle *o, unsigned order)
 {
-	return o->merge == GMS_MERGE_EAGER && !mixed(o, first, npages) &&
-	       !oracle_pinned(o, FX_RANGE(first, npages));
+	if (o->split == GMS_SPLIT_HALVES)
+		return order - 1;
+	return o->split == GMS_SPLIT_LEVELS && order == 18 ? 9 : 0;
 }
 
-/* Bring the folios of one block of 2M in line with its states. */
-static void settle_2m(struct oracle *o, uint64_t block, struct oracle_did *did)
+static unsigned kind_of(const struct oracle *o, unsigned order)
 {
-	if (!o->cut_2m[block] && mixed(o, block * FX_2M, FX_2M)) {
-		o->cut_2m[block] = true;
-		did->splits_2m++;
-	} else if (o->cut_2m[block] && may_grow(o, block * FX_2M, FX_2M)) {
-		o->cut_2m[block] = false;
-		did->merges_2m++;
+	if (o->split == GMS_SPLIT_HALVES)
+		return ORACLE_OTHER;
+	if (order == 9)
+		return ORACLE_2M;
+	return o->split == GMS_SPLIT_LEVELS ? ORACLE_1G : ORACLE_OTHER;
+}
+
+static void set_order(struct oracle *o, gms_gfn first, unsigned order, unsigned to)
+{
+	memset(&o->order[first], (int)to, UINT64_C(1) << order);
+}
+
+static bool may_be_folio(const struct oracle *o, gms_gfn first, unsigned order)
+{
+	const uint64_t npages = UINT64_C(1) << order;
+
+	if (o->split == GMS_SPLIT_ALL_4K && order)
+		return !oracle_shared(o, FX_RANGE(first, npages));
+	return o->split == GMS_SPLIT_NONE || !mixed(o, first, npages);
+}
+
+/* Cut the folio that holds a page, and its parts, as far as they may not be. */
+static void cut(struct oracle *o, gms_gfn gfn, struct oracle_did *did)
+{
+	const unsigned order = o->order[gfn], parts = parts_of(o, order);
+	const gms_gfn first = gfn >> order << order;
+
+	if (!order || may_be_folio(o, first, order))
+		return;
+	set_order(o, first, order, parts);
+	did->splits[kind_of(o, order)]++;
+	for (gms_gfn at = first; parts && at < first + (UINT64_C(1) << order);
+	     at += UINT64_C(1) << parts)
+		cut(o, at, did);
+}
+
+/* Is the block made of whole folios of the next smaller order? */
+static bool of_parts(const struct oracle *o, gms_gfn first, unsigned order)
+{
+	const unsigned parts = parts_of(o, order);
+
+	for (gms_gfn gfn = first; gfn < first + (UINT64_C(1) << order); gfn++)
+		if (o->order[gfn] != parts)
+			return false;
+	return true;
+}
+
+/* No page of the block, or of the 2 MiB around it, turned for long enough. */
+static bool old_enough(const struct oracle *o, gms_gfn first, unsigned order)
+{
+	const unsigned around = order < 9 ? 9 : order;
+	const gms_gfn from = first >> around << around;
+
+	if (o->merge != GMS_MERGE_DEFERRED)
+		return true;
+	for (gms_gfn gfn = from; gfn < from + (UINT64_C(1) << around); gfn++)
+		if (o->event[GMS_ACCT_COMMITS] - o->turned_at[gfn] < o->merge_after)
+			return false;
+	return true;
+}
+
+static void grow(struct oracle *o, gms_gfn first, unsigned order, struct oracle_did *did)
+{
+	if (o->order[first] != parts_of(o, order) || !of_parts(o, first, order) ||
+	    !may_be_folio(o, first, order) || !old_enough(o, first, order) ||
+	    oracle_pinned(o, FX_RANGE(first, UINT64_C(1) << order)))
+		return;
+	set_order(o, first, order, order);
+	did->merges[kind_of(o, order)]++;
+}
+
+/* Let blocks around a range grow, the small ones first. */
+static void grow_around(struct oracle *o, struct gms_range range, struct oracle_did *did)
+{
+	const gms_gfn last = range.first + range.npages - 1;
+
+	for (unsigned order = 1; order <= 18; order++) {
+		if (o->split != GMS_SPLIT_HALVES && order % 9)
+			continue;
+		for (gms_gfn b = range.first >> order; b <= last >> order; b++) {
+			const struct oracle_region *r = oracle_region_of(o, b << order);
+
+			if (!r || r->base_order < order ||
+			    (o->split == GMS_SPLIT_ALL_4K && r->base_order != order))
+				continue;
+			grow(o, b << order, order, did);
+		}
 	}
 }
 
-static bool any_cut_2m(const struct oracle *o, uint64_t gib)
-{
-	for (uint64_t b = gib * 512; b < (gib + 1) * 512; b++)
-		if (o->cut_2m[b])
-			return true;
-	return false;
-}
-
-static void settle_1g(struct oracle *o, uint64_t gib, struct oracle_did *did)
-{
-	if (!o->cut_1g[gib] && mixed(o, gib * FX_1G, FX_1G)) {
-		o->cut_1g[gib] = true;
-		did->splits_1g++;
-	} else if (o->cut_1g[gib] && !any_cut_2m(o, gib) && may_grow(o, gib * FX_1G, FX_1G)) {
-		o->cut_1g[gib] = false;
-		did->merges_1g++;
-	}
-}
-
-/* Bring the folios around a range in line: 2M before 1G, what grows is grown from below. */
+/* Bring the folios around a range in line. */
 static void settle(struct oracle *o, struct gms_range range, struct oracle_did *did)
 {
-	const uint64_t last = range.first + range.npages - 1;
-
 	if (o->split == GMS_SPLIT_NONE)
 		return;
-	for (uint64_t b = range.first / FX_2M; b <= last / FX_2M; b++) {
-		const struct oracle_region *r = oracle_region_of(o, b * FX_2M);
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++)
+		cut(o, gfn, did);
+	if (o->merge == GMS_MERGE_EAGER)
+		grow_around(o, range, did);
+}
 
-		if (r && r->base_order)
-			settle_2m(o, b, did);
-	}
-	for (uint64_t g = range.first / FX_1G; g <= last / FX_1G; g++) {
-		const struct oracle_region *r = oracle_region_of(o, g * FX_1G);
-
-		if (r && r->base_order == 18)
-			settle_1g(o, g, did);
-	}
+uint64_t oracle_sum(const uint64_t *by_kind)
+{
+	return by_kind[ORACLE_1G] + by_kind[ORACLE_2M] + by_kind[ORACLE_OTHER];
 }
 
 static void count_folios(struct oracle *o, const struct oracle_did *did)
 {
-	o->event[GMS_ACCT_SPLITS_1G] += did->splits_1g;
-	o->event[GMS_ACCT_SPLITS_2M] += did->splits_2m;
-	o->event[GMS_ACCT_MERGES_1G] += did->merges_1g;
-	o->event[GMS_ACCT_MERGES_2M] += did->merges_2m;
+	o->event[GMS_ACCT_SPLITS_1G] += did->splits[ORACLE_1G];
+	o->event[GMS_ACCT_SPLITS_2M] += did->splits[ORACLE_2M];
+	o->event[GMS_ACCT_SPLITS_OTHER] += did->splits[ORACLE_OTHER];
+	o->event[GMS_ACCT_MERGES_1G] += did->merges[ORACLE_1G];
+	o->event[GMS_ACCT_MERGES_2M] += did->merges[ORACLE_2M];
+	o->event[GMS_ACCT_MERGES_OTHER] += did->merges[ORACLE_OTHER];
+}
+
+void oracle_scan(struct oracle *o, struct oracle_did *did)
+{
+	memset(did, 0, sizeof(*did));
+	for (int i = 0; i < ORACLE_REGIONS; i++)
+		if (o->region[i].id && o->split != GMS_SPLIT_NONE)
+			grow_around(o, o->region[i].range, did);
+	count_folios(o, did);
 }
 
 /* States and folios after a batch that oracle_judge() found nothing against. */
@@ -359,6 +418,7 @@ void oracle_commit(struct oracle *o, const struct gms_change *changes, size_t n,
 		o->state[gfn] = o->next[gfn];
 		if (!turns)
 			continue;
+		o->turned_at[gfn] = o->event[GMS_ACCT_COMMITS] + 1;
 		if (gfn != end) {
 			if (run != UINT64_MAX && nturned < 1024)
 				turned[nturned++] = FX_RANGE(run, end - run);
@@ -442,13 +502,12 @@ void oracle_split(struct oracle *o, gms_gfn gfn, unsigned order)
 {
 	struct oracle_did did = { 0 };
 
-	if (oracle_order(o, gfn) == 18 && order < 18) {
-		o->cut_1g[gfn / FX_1G] = true;
-		did.splits_1g++;
-	}
-	if (oracle_order(o, gfn) == 9 && order < 9) {
-		o->cut_2m[gfn / FX_2M] = true;
-		did.splits_2m++;
+	while (o->order[gfn] > order) {
+		const unsigned was = o->order[gfn];
+
+		set_order(o, gfn >> was << was, was, parts_of(o, was));
+		did.splits[kind_of(o, was)]++;
+		o->turned_at[gfn] = o->event[GMS_ACCT_COMMITS];
 	}
 	count_folios(o, &did);
 }
@@ -458,39 +517,43 @@ void oracle_judge_merge(const struct oracle *o, gms_gfn gfn, unsigned order,
 {
 	const uint64_t npages = UINT64_C(1) << order;
 	const gms_gfn first = gfn & ~(npages - 1);
+	unsigned base;
 
 	memset(verdict, 0, sizeof(*verdict));
 	if (o->state[gfn] & GMS_HOLE) {
 		refuse(verdict, gfn, -ENOENT, GMS_REASON_HOLE);
 		return;
 	}
-	if (order > oracle_region_of(o, gfn)->base_order) {
+	base = oracle_region_of(o, gfn)->base_order;
+	if (order > base || (o->split == GMS_SPLIT_ALL_4K && order && order != base)) {
 		refuse(verdict, gfn, -EINVAL, GMS_REASON_NONE);
 		return;
 	}
 	verdict->also_fine = oracle_order(o, gfn) >= order;
-	if (mixed(o, first, npages))
+	if (!may_be_folio(o, first, order))
 		refuse(verdict, gfn, -EBUSY, GMS_REASON_MIXED);
 	if (oracle_pinned(o, FX_RANGE(first, npages)))
 		refuse(verdict, gfn, -EAGAIN, GMS_REASON_PINNED);
+}
+
+/* Make the block at first one folio, and its parts before it. */
+static void merge(struct oracle *o, gms_gfn first, unsigned order, struct oracle_did *did)
+{
+	const unsigned parts = order ? parts_of(o, order) : 0;
+
+	if (o->order[first] >= order)
+		return;
+	for (gms_gfn at = first; parts && at < first + (UINT64_C(1) << order);
+	     at += UINT64_C(1) << parts)
+		merge(o, at, parts, did);
+	set_order(o, first, order, order);
+	did->merges[kind_of(o, order)]++;
 }
 
 void oracle_merge(struct oracle *o, gms_gfn gfn, unsigned order)
 {
 	struct oracle_did did = { 0 };
 
-	if (oracle_order(o, gfn) >= order)
-		return;
-	if (order == 9) {
-		did.merges_2m++;
-		o->cut_2m[gfn / FX_2M] = false;
-	} else {
-		for (uint64_t b = gfn / FX_1G * 512; b < (gfn / FX_1G + 1) * 512; b++) {
-			did.merges_2m += o->cut_2m[b];
-			o->cut_2m[b] = false;
-		}
-		did.merges_1g += o->cut_1g[gfn / FX_1G];
-		o->cut_1g[gfn / FX_1G] = false;
-	}
+	merge(o, gfn >> order << order, order, &did);
 	count_folios(o, &did);
 }

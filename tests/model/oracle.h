@@ -2,7 +2,7 @@
 /*
  * oracle.h - what a space must be, kept the plainest way there is.
  *
- * A word a page for its state, a flag a block for a folio that is cut, a list
+ * A word a page for its state, a byte a page for the order of its folio, a list
  * of pins. It is written from the headers, not from lib/, and has no clever
  * part: each answer is found by looking at every page.
  *
@@ -18,6 +18,9 @@
 #define ORACLE_REGIONS	8
 #define ORACLE_PINS	64
 #define ORACLE_CHANGES	8
+
+/* What the ledger counts folios as, when they are cut or merged. */
+enum { ORACLE_1G, ORACLE_2M, ORACLE_OTHER };
 
 enum oracle_direct_map { ORACLE_TOLD, ORACLE_ALWAYS, ORACLE_FOLLOWS, ORACLE_NEVER };
 
@@ -51,17 +54,19 @@ struct oracle_did {
 	uint64_t changed, unchanged, to_shared, to_private;
 	uint64_t host_runs;	/* of hosted regions */
 	uint64_t host_calls;
-	uint64_t splits_1g, splits_2m, merges_1g, merges_2m;
+	uint64_t splits[3], merges[3];	/* by the kind of folio: ORACLE_1G, ... */
 };
 
 struct oracle {
 	gms_state known;		/* attributes of the profile */
 	enum oracle_direct_map direct_map;
 	uint32_t split, merge;
+	uint64_t merge_after;		/* commits, under DEFERRED */
 	uint64_t npages;		/* frames [0, npages) */
 	gms_state *state;		/* GMS_HOLE outside regions */
 	gms_state *next;		/* states after the batch in hand */
-	bool	*cut_2m, *cut_1g;	/* by block: its folio is cut */
+	uint8_t	*order;			/* of the page's folio */
+	uint64_t *turned_at;		/* with which commit the page turned last */
 	struct oracle_region region[ORACLE_REGIONS];
 	struct oracle_pin pin[ORACLE_PINS];
 	uint64_t age;
@@ -102,6 +107,9 @@ void oracle_split(struct oracle *o, gms_gfn gfn, unsigned order);
 void oracle_judge_merge(const struct oracle *o, gms_gfn gfn, unsigned order,
 			struct oracle_verdict *verdict);
 void oracle_merge(struct oracle *o, gms_gfn gfn, unsigned order);
+/* Everything that gms_merge_scan() may merge in a pass. */
+void oracle_scan(struct oracle *o, struct oracle_did *did);
+uint64_t oracle_sum(const uint64_t *by_kind);
 
 /* Do they share a page? */
 bool oracle_meet(struct gms_range a, struct gms_range b);

@@ -176,14 +176,14 @@ static void shape_directly(const struct mm_op *op)
 	if (op->way == MM_CUT) {
 		MM_AGREE(!gms__pool_take(&mm.map->chunks, &hand.chunks, 1, true), "no memory");
 		if (op->region->base_order == 18 && !gms__map_is_split(row, op->first, 18))
-			gms__shape_cut(mm.space, op->first, 18, true, &hand);
+			gms__shape_cut(mm.space, row, op->first, 18, true, &hand);
 		if (!gms__map_is_split(row, op->first, 9))
-			gms__shape_cut(mm.space, op->first, 9, true, &hand);
+			gms__shape_cut(mm.space, row, op->first, 9, true, &hand);
 	} else {
 		if (gms__map_is_split(row, op->first, 9))
-			gms__shape_cut(mm.space, op->first, 9, false, &hand);
+			gms__shape_cut(mm.space, row, op->first, 9, false, &hand);
 		if (gms__map_is_split(row, op->first, 18) && !gms__map_any_split_2m(row, op->first))
-			gms__shape_cut(mm.space, op->first, 18, false, &hand);
+			gms__shape_cut(mm.space, row, op->first, 18, false, &hand);
 		gms__map_settle(mm.map, row, op->first, &hand, mm_odds(1, 2));
 	}
 	gms__map_change_end(mm.map, stripe);

@@ -44,14 +44,21 @@ static const struct guest guests[] = {
 static const uint32_t policies[][2] = {
 	{ GMS_SPLIT_LEVELS, GMS_MERGE_EAGER }, { GMS_SPLIT_LEVELS, GMS_MERGE_EXPLICIT },
 	{ GMS_SPLIT_NONE, GMS_MERGE_EAGER },
+	{ GMS_SPLIT_HALVES, GMS_MERGE_EAGER }, { GMS_SPLIT_HALVES, GMS_MERGE_DEFERRED },
+	{ GMS_SPLIT_ALL_4K, GMS_MERGE_EAGER }, { GMS_SPLIT_ALL_4K, GMS_MERGE_EXPLICIT },
+	{ GMS_SPLIT_LEVELS, GMS_MERGE_DEFERRED }, { GMS_SPLIT_ALL_4K, GMS_MERGE_DEFERRED },
+	{ GMS_SPLIT_HALVES, GMS_MERGE_EXPLICIT },
 };
+
+/* Commits that a block must have been quiet for, under DEFERRED. */
+#define MERGE_AFTER	5
 
 static const uint32_t profiles[] = {
 	GMS_PROFILE_GENERIC, GMS_PROFILE_NO_DIRECT_MAP, GMS_PROFILE_SNP, GMS_PROFILE_CCA,
 	GMS_PROFILE_GMEM_INPLACE, GMS_PROFILE_SECRETMEM,
 };
 
-#define NPOLICIES	3
+#define NPOLICIES	(int)(sizeof(policies) / sizeof(policies[0]))
 #define NPROFILES	6
 
 /* One run of the model; one at a time. */
@@ -210,11 +217,9 @@ static void agree_result(const struct gms_convert_result *r, const struct oracle
 	      r->changed_pages, r->unchanged_pages, did->changed, did->unchanged);
 	AGREE(r->host_runs == did->host_runs, "host runs %" PRIu64 ", should be %" PRIu64,
 	      r->host_runs, did->host_runs);
-	AGREE(r->splits == did->splits_1g + did->splits_2m &&
-	      r->merges == did->merges_1g + did->merges_2m,
+	AGREE(r->splits == oracle_sum(did->splits) && r->merges == oracle_sum(did->merges),
 	      "%" PRIu64 " splits and %" PRIu64 " merges, should be %" PRIu64 " and %" PRIu64,
-	      r->splits, r->merges, did->splits_1g + did->splits_2m,
-	      did->merges_1g + did->merges_2m);
+	      r->splits, r->merges, oracle_sum(did->splits), oracle_sum(did->merges));
 	AGREE(r->error_reason == GMS_REASON_NONE, "success with a reason");
 }
 
@@ -402,7 +407,8 @@ static void try_merge(gms_gfn gfn, unsigned order)
 
 static void step_folio(void)
 {
-	const unsigned order = 9 * (unsigned)below(3);
+	const unsigned order = m.o.split == GMS_SPLIT_HALVES ? (unsigned)below(GMS_ORDERS) :
+			       9 * (unsigned)below(3);
 	const gms_gfn gfn = draw_range().first;
 	const bool there = !(m.o.state[gfn] & GMS_HOLE);
 	const unsigned was = there ? oracle_order(&m.o, gfn) : 0;
@@ -441,6 +447,36 @@ static void step_folio(void)
 		verify(&m.o, m.space, m.host, &m.mem, &m.rand, m.around, false);
 		try_merge(gfn, was);
 	}
+}
+
+/* Two passes, in steps: one may begin in the middle. */
+static void step_scan(void)
+{
+	struct gms_merge_result result;
+	uint64_t merged = 0, budget;
+	struct oracle_did did;
+	int passes = 0;
+
+	m.around = draw_range();
+	oracle_scan(&m.o, &did);
+	while (passes < 2) {
+		struct mishap mishap = arm();	/* it takes no memory, and cannot fail */
+		int err;
+
+		budget = odds(1, 2) ? 1 + below(8) : 1 + below(3000);
+		GMS_INIT(&result);
+		err = gms_merge_scan(m.space, budget, &result);
+		disarm(&mishap);
+		AGREE(!err && result.looked_blocks <= budget, "scan: %d, %" PRIu64 " looked at of %"
+		      PRIu64, err, result.looked_blocks, budget);
+		for (unsigned order = 0; order < GMS_ORDERS; order++)
+			merged += result.folios[order];
+		passes += !result.more;
+	}
+	tell("scan merged %" PRIu64, merged);
+	AGREE(merged == oracle_sum(did.merges), "scan merged %" PRIu64 ", should be %" PRIu64,
+	      merged, oracle_sum(did.merges));
+	m.done += merged > 0;
 }
 
 static void add_region(int i, gms_state state)
@@ -524,6 +560,8 @@ static void step(void)
 	else if (draw < 97)
 		step_region();
 	else if (draw < 98)
+		step_scan();
+	else if (odds(1, 2))
 		AGREE(gms_space_reserve(m.space, below(4)) == 0, "reserve");
 	else		/* what was armed without need must not come later */
 		m.around = draw_range();
@@ -533,15 +571,23 @@ static void run_model(const struct guest *guest, uint32_t profile, const uint32_
 		      uint64_t stream)
 {
 	const uint64_t steps = fx_env_u64("GMS_MODEL_STEPS", guest->steps / fx_slowdown());
+	struct gms_space_opts opts;
 
 	memset(&m, 0, sizeof(m));
 	m.guest = guest;
 	fx_rand_init(&m.rand, fx_seed(), stream);
 	fx_mem_init(&m.mem);
 	m.host = fx_host_new(0, guest->npages);
-	m.space = fx_space(&m.mem, profile, policy[0], policy[1]);
+	GMS_INIT(&opts);
+	opts.profile = profile;
+	opts.split = policy[0];
+	opts.merge = policy[1];
+	opts.mem = &m.mem.ops;
+	opts.merge_after_commits = policy[1] == GMS_MERGE_DEFERRED ? MERGE_AFTER : 0;
+	ck_assert_int_eq(gms_space_new(&m.space, &opts), 0);
 	m.host->space = m.space;
 	oracle_init(&m.o, profile, policy[0], policy[1], guest->npages);
+	m.o.merge_after = opts.merge_after_commits;
 	for (int i = 0; i < ORACLE_REGIONS; i++)
 		if (guest->place[i].npages)
 			add_region(i, (m.o.direct_map == ORACLE_TOLD ? D : 0) |

@@ -185,7 +185,7 @@ static void verify_questions(struct oracle *o, struct gms_space *space, struct f
 	AGREE(!err, "run: %d", err);
 	should = run_of(o, gfn, mask, FX_RANGE(0, o->npages));
 	verify_run(&run, &should);
-	for (unsigned order = 18;; order -= 9) {
+	for (unsigned order = 18;; order -= o->split == GMS_SPLIT_HALVES ? 1 : 9) {
 		const gms_gfn first = gfn >> order << order;
 
 		if (order && (order > oracle_order(o, gfn) || first < should.first ||
@@ -322,7 +322,7 @@ static void verify_gauge(const char *name, uint64_t is, uint64_t should)
 
 static void verify_ledger(struct oracle *o, struct gms_space *space, struct fx_mem *mem)
 {
-	uint64_t regions = 0, pages = 0, shared = 0, folios[3] = { 0 }, pins = 0, pinned = 0;
+	uint64_t regions = 0, pages = 0, shared = 0, folios[GMS_ORDERS] = { 0 }, pins = 0, pinned = 0;
 	struct gms_acct acct;
 
 	for (int i = 0; i < ORACLE_REGIONS; i++) {
@@ -336,7 +336,7 @@ static void verify_ledger(struct oracle *o, struct gms_space *space, struct fx_m
 		for (gms_gfn gfn = r->range.first; gfn < r->range.first + r->range.npages;) {
 			unsigned order = oracle_order(o, gfn);
 
-			folios[order / 9]++;
+			folios[order]++;
 			gfn += UINT64_C(1) << order;
 		}
 	}
@@ -351,8 +351,10 @@ static void verify_ledger(struct oracle *o, struct gms_space *space, struct fx_m
 	verify_gauge("shared_pages", acct.shared_pages, shared);
 	verify_gauge("shared_pages_max", acct.shared_pages_max, o->shared_max);
 	verify_gauge("folios_4k", acct.folios_4k, folios[0]);
-	verify_gauge("folios_2m", acct.folios_2m, folios[1]);
-	verify_gauge("folios_1g", acct.folios_1g, folios[2]);
+	verify_gauge("folios_2m", acct.folios_2m, folios[9]);
+	verify_gauge("folios_1g", acct.folios_1g, folios[18]);
+	for (unsigned order = 0; order < GMS_ORDERS; order++)
+		verify_gauge("folios", acct.folios[order], folios[order]);
 	verify_gauge("pins", acct.pins, pins);
 	verify_gauge("pinned_pages", acct.pinned_pages, pinned);
 	verify_gauge("metadata_bytes", acct.metadata_bytes, mem->live_bytes);

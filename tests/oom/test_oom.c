@@ -33,6 +33,8 @@ struct scenario {
 	void (*prepare)(struct stage *stage);
 	int  (*act)(struct stage *stage);
 	bool keeps;	/* a failed call may keep memory, as its header says */
+	uint32_t split;	/* policies; 0: LEVELS, EAGER */
+	uint32_t merge;
 };
 
 static int change(struct stage *stage, gms_gfn first, uint64_t npages, gms_state set,
@@ -72,6 +74,13 @@ static void prepare_many_pins(struct stage *stage)
 	for (gms_gfn gfn = 0; gfn < 500; gfn++)
 		ck_assert_int_eq(gms_pin(stage->space, FX_RANGE(gfn, 1 + gfn % 9), 0, gfn, &id,
 					 NULL), 0);
+}
+
+/* All folios of 2M cut, by one mark, and private again. */
+static void prepare_all_cut(struct stage *stage)
+{
+	ck_assert_int_eq(gms_share(stage->space, FX_RANGE(SECOND, 64 * FX_2M), NULL), 0);
+	ck_assert_int_eq(gms_unshare(stage->space, FX_RANGE(SECOND, 64 * FX_2M), NULL), 0);
 }
 
 static void prepare_large(struct stage *stage)
@@ -210,33 +219,63 @@ static int act_split_1g(struct stage *stage)
 	return gms_folio_split(stage->space, 900, 0);
 }
 
+static int act_split_17(struct stage *stage)
+{
+	return gms_folio_split(stage->space, 900, 3);
+}
+
+static int act_merge_2m(struct stage *stage)
+{
+	return gms_folio_merge(stage->space, SECOND + 900, 9);
+}
+
 static int act_reserve(struct stage *stage)
 {
 	return gms_space_reserve(stage->space, 700);
 }
 
 static const struct scenario scenarios[] = {
-	{ "region add", prepare_nothing, act_region_add, false },
-	{ "many regions", prepare_nothing, act_many_regions, true },
-	{ "share a page", prepare_nothing, act_share_page, false },
-	{ "share a span", prepare_nothing, act_share_span, false },
-	{ "share small pages", prepare_nothing, act_share_small_pages, false },
-	{ "unshare ragged", prepare_ragged, act_unshare_ragged, false },
-	{ "share a span of ragged", prepare_ragged, act_share_span, false },
-	{ "large batch", prepare_nothing, act_large_batch, false },
-	{ "large batch on ragged", prepare_ragged, act_large_batch, false },
-	{ "both ways on ragged", prepare_ragged, act_both_ways, false },
-	{ "every GiB", prepare_large, act_every_gib, false },
-	{ "bitmap", prepare_nothing, act_bitmap, false },
-	{ "bitmap on ragged", prepare_ragged, act_bitmap, false },
-	{ "bitmap, dry", prepare_dry, act_bitmap, false },
-	{ "pin", prepare_dry, act_pin, false },
-	{ "other attributes, dry", prepare_dry, act_dirty, false },
-	{ "share a span, dry", prepare_dry, act_share_span, false },
-	{ "both ways, dry", prepare_dry, act_both_ways, false },
-	{ "split 2M", prepare_nothing, act_split_2m, false },
-	{ "split 1G", prepare_nothing, act_split_1g, false },
-	{ "reserve", prepare_nothing, act_reserve, true },
+	{ "region add", prepare_nothing, act_region_add, false, 0, 0 },
+	{ "many regions", prepare_nothing, act_many_regions, true, 0, 0 },
+	{ "share a page", prepare_nothing, act_share_page, false, 0, 0 },
+	{ "share a span", prepare_nothing, act_share_span, false, 0, 0 },
+	{ "share small pages", prepare_nothing, act_share_small_pages, false, 0, 0 },
+	{ "unshare ragged", prepare_ragged, act_unshare_ragged, false, 0, 0 },
+	{ "share a span of ragged", prepare_ragged, act_share_span, false, 0, 0 },
+	{ "large batch", prepare_nothing, act_large_batch, false, 0, 0 },
+	{ "large batch on ragged", prepare_ragged, act_large_batch, false, 0, 0 },
+	{ "both ways on ragged", prepare_ragged, act_both_ways, false, 0, 0 },
+	{ "every GiB", prepare_large, act_every_gib, false, 0, 0 },
+	{ "bitmap", prepare_nothing, act_bitmap, false, 0, 0 },
+	{ "bitmap on ragged", prepare_ragged, act_bitmap, false, 0, 0 },
+	{ "bitmap, dry", prepare_dry, act_bitmap, false, 0, 0 },
+	{ "pin", prepare_dry, act_pin, false, 0, 0 },
+	{ "other attributes, dry", prepare_dry, act_dirty, false, 0, 0 },
+	{ "share a span, dry", prepare_dry, act_share_span, false, 0, 0 },
+	{ "both ways, dry", prepare_dry, act_both_ways, false, 0, 0 },
+	{ "split 2M", prepare_nothing, act_split_2m, false, 0, 0 },
+	{ "split 1G", prepare_nothing, act_split_1g, false, 0, 0 },
+	{ "reserve", prepare_nothing, act_reserve, true, 0, 0 },
+#define HALVES(merge)	GMS_SPLIT_HALVES, GMS_MERGE_##merge
+	{ "share a page, halves", prepare_nothing, act_share_page, false, HALVES(EAGER) },
+	{ "share a span, halves", prepare_nothing, act_share_span, false, HALVES(DEFERRED) },
+	{ "unshare ragged, halves", prepare_ragged, act_unshare_ragged, false, HALVES(EAGER) },
+	{ "large batch, halves", prepare_ragged, act_large_batch, false, HALVES(EAGER) },
+	{ "large batch, halves, later", prepare_ragged, act_large_batch, false, HALVES(DEFERRED) },
+	{ "both ways, halves, dry", prepare_dry, act_both_ways, false, HALVES(EXPLICIT) },
+	{ "bitmap, halves", prepare_ragged, act_bitmap, false, HALVES(EAGER) },
+	{ "split, halves", prepare_nothing, act_split_17, false, HALVES(EAGER) },
+	{ "split 2M, halves", prepare_nothing, act_split_2m, false, HALVES(EAGER) },
+	{ "reserve, halves", prepare_nothing, act_reserve, true, HALVES(EAGER) },
+#define ALL_4K(merge)	GMS_SPLIT_ALL_4K, GMS_MERGE_##merge
+	{ "share a span, all 4K", prepare_nothing, act_share_span, false, ALL_4K(EAGER) },
+	{ "large batch, all 4K", prepare_ragged, act_large_batch, false, ALL_4K(DEFERRED) },
+	{ "split 2M, all 4K", prepare_nothing, act_split_2m, false, ALL_4K(EAGER) },
+	{ "merge one of many, all 4K", prepare_all_cut, act_merge_2m, false, ALL_4K(EXPLICIT) },
+	{ "share a span, later", prepare_nothing, act_share_span, false,
+	  GMS_SPLIT_LEVELS, GMS_MERGE_DEFERRED },
+	{ "large batch, not cut", prepare_ragged, act_large_batch, false,
+	  GMS_SPLIT_NONE, GMS_MERGE_EAGER },
 };
 
 static void stage_open(struct stage *stage, const struct scenario *scenario)
@@ -244,7 +283,7 @@ static void stage_open(struct stage *stage, const struct scenario *scenario)
 	memset(stage, 0, sizeof(*stage));
 	fx_mem_init(&stage->mem);
 	stage->host = fx_host_new(0, FX_1G + 64 * FX_2M);
-	stage->space = fx_plain_space(&stage->mem);
+	stage->space = fx_space(&stage->mem, GMS_PROFILE_GENERIC, scenario->split, scenario->merge);
 	fx_region(stage->space, FX_RANGE(0, FX_1G), 18, D, stage->host);
 	fx_region(stage->space, FX_RANGE(SECOND, 64 * FX_2M), 9, D, stage->host);
 	fx_region(stage->space, FX_RANGE(THIRD, 1000), 0, D, NULL);
@@ -313,7 +352,7 @@ START_TEST(every_failing_allocation_leaves_no_trace)	/* _i: scenario, and kind o
 }
 END_TEST
 
-START_TEST(new_space_fails_cleanly)	/* _i: all from the n-th on, or only it */
+START_TEST(new_space_fails_cleanly)	/* _i & 1: all from the n-th on, or only it */
 {
 	for (uint64_t n = 0;; n++) {
 		struct gms_space *space = NULL;
@@ -324,7 +363,8 @@ START_TEST(new_space_fails_cleanly)	/* _i: all from the n-th on, or only it */
 		fx_mem_init(&mem);
 		GMS_INIT(&opts);
 		opts.mem = &mem.ops;
-		fx_mem_fail_after(&mem, n, _i);
+		opts.split = _i & 2 ? GMS_SPLIT_HALVES : GMS_SPLIT_LEVELS;
+		fx_mem_fail_after(&mem, n, _i & 1);
 		err = gms_space_new(&space, &opts);
 		if (!mem.refused) {
 			ck_assert_int_eq(err, 0);
@@ -343,7 +383,7 @@ END_TEST
 /* Calls whose headers say that they allocate nothing. */
 START_TEST(what_allocates_nothing_needs_no_memory)
 {
-	const struct scenario scenario = { "no memory", prepare_many_pins, NULL, false };
+	const struct scenario scenario = { "no memory", prepare_many_pins, NULL, false, 0, 0 };
 	struct gms_pin_info pins[600];
 	struct stage stage;
 	struct fx_snap snap;
@@ -378,7 +418,7 @@ int main(void)
 	Suite *s = suite_create("oom");
 	TCase *tc = fx_case(s, "oom");
 
-	tcase_add_loop_test(tc, new_space_fails_cleanly, 0, 2);
+	tcase_add_loop_test(tc, new_space_fails_cleanly, 0, 4);
 	tcase_add_loop_test(tc, every_failing_allocation_leaves_no_trace, 0,
 			    2 * (int)(sizeof(scenarios) / sizeof(scenarios[0])));
 	tcase_add_test(tc, what_allocates_nothing_needs_no_memory);
