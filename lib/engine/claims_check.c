@@ -35,8 +35,8 @@ static void check_claim(struct gms__inode *node, void *ctx)
 
 	if (s != rc->s)
 		broken(rc, "P2: shard of a pin", node->first, rc->s, s);
-	if (claim->slot >= shard->nslots || gms__claims_slot(shard, claim->slot) != claim)
-		broken(rc, "P5: slot of a pin", node->first, claim->slot, shard->nslots);
+	if (claim->slot >= shard->slots.n || gms__slot_at(&shard->slots, claim->slot) != claim)
+		broken(rc, "P5: slot of a pin", node->first, claim->slot, shard->slots.n);
 	if (!(claim->generation & 1))
 		broken(rc, "P5: generation of a pin", node->first, claim->generation, 1);
 	for (uint64_t set = wide ? gms__map_stripes(range) : 0; set; set &= set - 1)
@@ -89,28 +89,6 @@ static uint64_t check_counts(struct recount *rc, const struct gms__shard *shard)
 	return npins;
 }
 
-static void check_slots(struct recount *rc, const struct gms__shard *shard, uint64_t n)
-{
-	uint64_t live = 0, worn_out = 0, nfree = 0;
-
-	for (uint32_t slot = 0; slot < shard->nslots; slot++) {
-		const uint32_t generation = gms__claims_slot(shard, slot)->generation;
-
-		live += generation & 1;
-		worn_out += generation == GMS__WORN_OUT;
-	}
-	for (const struct gms__inode *node = shard->free; node && nfree <= shard->nslots;
-	     node = node->left) {
-		if (((const struct gms__claim *)node)->generation & 1)
-			broken(rc, "P5: live slot on the free list", node->first, 1, 0);
-		nfree++;
-	}
-	if (live != n)
-		broken(rc, "P5: live slots", 0, live, n);
-	if (live + worn_out + nfree != shard->nslots)
-		broken(rc, "P5: slots", 0, live + worn_out + nfree, shard->nslots);
-}
-
 bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *fault)
 {
 	struct recount rc = { .claims = claims, .fault = fault };
@@ -118,7 +96,8 @@ bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *faul
 	memset(fault, 0, sizeof(*fault));
 	for (rc.s = 0; rc.s < GMS__SHARDS; rc.s++) {
 		const struct gms__shard *shard = &claims->shard[rc.s];
-		uint64_t n, counted;
+		uint64_t n, counted, seen, wanted;
+		const char *what;
 
 		/* A tree that is none is not walked further. */
 		if (!gms__itree_sound(shard->root, &n)) {
@@ -131,7 +110,9 @@ bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *faul
 		counted = check_counts(&rc, shard);
 		if (rc.s != GMS__WIDE_SHARD && counted != n)
 			broken(&rc, "P4: pins of a shard's GiB", 0, counted, n);
-		check_slots(&rc, shard, n);
+		what = gms__slots_fault(&shard->slots, n, &seen, &wanted);
+		if (what)
+			broken(&rc, what, 0, seen, wanted);
 	}
 	for (unsigned s = 0; s < GMS__STRIPES; s++) {
 		if (claims->shard[s].here >> 32 != rc.wide_here[s])
