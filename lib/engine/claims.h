@@ -39,6 +39,7 @@
 
 #include "base/atomic.h"
 #include "base/debug.h"
+#include "base/hash.h"
 #include "base/lock.h"
 #include "base/mem.h"
 #include "engine/slots.h"
@@ -56,22 +57,14 @@ struct gms__counts {
 	uint32_t block[GMS__CHUNK_BLOCKS];
 };
 
-/* A place of the hash table from a GiB's number to its counts. */
-struct gms__place {
-	uint64_t	    gib;
-	struct gms__counts *counts;	/* NULL: free */
-};
-
 struct gms__shard {
 	_Alignas(GMS__CACHE_LINE) struct gms__lock lock;
 	uint64_t	     here;	/* read without a lock as a hint */
-	struct gms__place   *place;
+	struct gms__hash     gibs;	/* from a GiB's number to its counts */
 	struct gms__inode   *root;
 	struct gms__slots    slots;
 	struct gms__counts  *idle;	/* counts at 0, of no GiB */
 	uint64_t	     serial;	/* of a narrow shard: the stripe guards it */
-	uint32_t	     place_bits;	/* 2^ that many places, if any */
-	uint32_t	     ngibs;
 };
 
 struct gms__claims {
@@ -117,25 +110,10 @@ struct gms__counts *gms__counts_open(struct gms__shard *shard, struct gms__mem *
 void gms__counts_add(struct gms__counts *counts, gms_gfn first, gms_gfn end);
 void gms__counts_sub(struct gms__shard *shard, gms_gfn first, gms_gfn end);
 
-/* The top bits of a product with 2^64 / phi: neighbours and multiples part ways. */
-static inline uint32_t gms__counts_home(const struct gms__shard *shard, uint64_t gib)
-{
-	return (uint32_t)(gib * UINT64_C(0x9e3779b97f4a7c15) >> (64 - shard->place_bits));
-}
-
 /* NULL: the GiB has no narrow pins. */
 static inline struct gms__counts *gms__counts_of(const struct gms__shard *shard, uint64_t gib)
 {
-	const uint32_t mask = (UINT32_C(1) << shard->place_bits) - 1;
-
-	if (!shard->ngibs)
-		return NULL;
-	for (uint32_t i = gms__counts_home(shard, gib);; i = (i + 1) & mask) {
-		const struct gms__place *place = &shard->place[i];
-
-		if (!place->counts || place->gib == gib)
-			return place->counts;
-	}
+	return gms__hash_find(&shard->gibs, gib);
 }
 
 /* Does a narrow pin touch a block of [first, end), which is within one GiB? */

@@ -57,14 +57,15 @@ static uint64_t check_counts(struct recount *rc, const struct gms__shard *shard)
 {
 	uint64_t npins = 0, ngibs = 0;
 
-	for (uint32_t i = 0; shard->place && i < UINT32_C(1) << shard->place_bits; i++) {
-		const struct gms__counts *counts = shard->place[i].counts;
-		const gms_gfn first = shard->place[i].gib << GMS_ORDER_1G;
+	for (uint32_t i = 0; i < gms__hash_places(&shard->gibs); i++) {
+		const struct gms__place *place = &shard->gibs.place[i];
+		const struct gms__counts *counts = place->value;
+		const gms_gfn first = place->key << GMS_ORDER_1G;
 
 		if (!counts)
 			continue;
 		ngibs++;
-		if (gms__counts_of(shard, shard->place[i].gib) != counts)
+		if (gms__counts_of(shard, place->key) != counts)
 			broken(rc, "P4: place of a GiB's counts", first, i, 0);
 		memset(rc->block, 0, sizeof(rc->block));
 		rc->npins = 0;
@@ -78,8 +79,8 @@ static uint64_t check_counts(struct recount *rc, const struct gms__shard *shard)
 		}
 		npins += rc->npins;
 	}
-	if (ngibs != shard->ngibs)
-		broken(rc, "P4: GiB with counts", 0, shard->ngibs, ngibs);
+	if (ngibs != shard->gibs.n)
+		broken(rc, "P4: GiB with counts", 0, shard->gibs.n, ngibs);
 	for (const struct gms__counts *idle = shard->idle; idle; idle = idle->next_idle) {
 		for (unsigned b = 0; b < GMS__CHUNK_BLOCKS; b++) {
 			if (idle->block[b])

@@ -275,7 +275,7 @@ START_TEST(gibs_of_one_stripe_come_and_go)
 		if (step % 100 == 0)
 			sound();
 	}
-	ck_assert_uint_gt(claims->shard[5].ngibs, 50);
+	ck_assert_uint_gt(claims->shard[5].gibs.n, 50);
 	ck_assert_uint_eq(claims->shard[6].here, 0);
 }
 END_TEST
@@ -314,7 +314,7 @@ START_TEST(the_same_again_takes_no_memory)
 		sound();
 		for (unsigned s = 0; s < GMS__SHARDS; s++) {
 			ck_assert_uint_eq(claims->shard[s].here, 0);
-			ck_assert_uint_eq(claims->shard[s].ngibs, 0);
+			ck_assert_uint_eq(claims->shard[s].gibs.n, 0);
 			ck_assert_ptr_null(claims->shard[s].root);
 		}
 	}
@@ -376,7 +376,7 @@ START_TEST(every_failing_allocation_changes_nothing)
 		setup();
 	}
 	ck_assert_uint_gt(claims->shard[3].slots.slabs.capacity, 8);
-	ck_assert_uint_gt(claims->shard[0].place_bits, 4);
+	ck_assert_uint_gt(claims->shard[0].gibs.bits, 4);
 	ck_assert_uint_gt(claims->shard[GMS__WIDE_SHARD].slots.slabs.n, 1);
 }
 END_TEST
@@ -459,7 +459,7 @@ static void break_here(void)	  { claims->shard[1].here++; }
 static void break_wide(void)	  { claims->shard[2].here -= GMS__ONE_WIDE; }
 static void break_npins(void)	  { counts_at(1, 33)->npins++; }
 static void break_block(void)	  { counts_at(1, 33)->block[511]--; }
-static void break_ngibs(void)	  { claims->shard[1].ngibs--; }
+static void break_ngibs(void)	  { claims->shard[1].gibs.n--; }
 static void break_free(void)	  { claims->shard[4].slots.free = NULL; }
 static void break_live(void)	  { gms__slot_at(&claims->shard[4].slots, 0)->generation++; }
 static void break_generation(void) { gms__slot_at(&claims->shard[1].slots, 0)->generation++; }
@@ -477,11 +477,11 @@ static void break_shard(void)
 static void break_place(void)
 {
 	struct gms__shard *shard = &claims->shard[1];
-	const uint32_t i = gms__counts_home(shard, 1), last = (UINT32_C(1) << shard->place_bits) - 1;
-	struct gms__place swap = shard->place[i];
+	const uint32_t i = gms__hash_home(&shard->gibs, 1), last = (UINT32_C(1) << shard->gibs.bits) - 1;
+	struct gms__place swap = shard->gibs.place[i];
 
-	shard->place[i] = shard->place[(i + 1) & last];
-	shard->place[(i + 1) & last] = swap;
+	shard->gibs.place[i] = shard->gibs.place[(i + 1) & last];
+	shard->gibs.place[(i + 1) & last] = swap;
 }
 
 static const struct {
