@@ -58,7 +58,8 @@ struct gms_convert_opts {
 	/**
 	 * With #GMS_CONVERT_ALL_BLOCKERS: room for @p blockers_room of them, NULL for
 	 * none; ascending by the page that they block, a pin once for every run of
-	 * pages in one state that it blocks, unless these touch.
+	 * pages in one state that it blocks, unless these touch. Pages that are lent
+	 * come after the pins of their run; gms_loans_in() says who has them.
 	 */
 	struct gms_blocker *blockers;
 	size_t	 blockers_room;	/**< How many fit. */
@@ -121,7 +122,7 @@ gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_re
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
  * @retval -ENOENT A page is a hole; see error_gfn.
- * @retval -EAGAIN A shared page is pinned; see error_gfn. Try again after unpin.
+ * @retval -EAGAIN A shared page is pinned or lent; see error_gfn. Try again after that.
  * @retval -EBUSY  A shared page is frozen; see error_gfn.
  * @retval -ENOMEM Out of memory.
  * @retval other   What the backend returned.
@@ -168,7 +169,8 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  * @retval -EOPNOTSUPP The profile does not know an attribute that is changed; error_gfn is
  *                 where that change begins.
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
- *                 missing or leave the direct map; error_gfn is the lowest.
+ *                 missing or leave the direct map, or lent and would turn private or
+ *                 lose its memory; error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
@@ -400,7 +402,8 @@ enum gms_bitmap_how {
  * @retval -EOPNOTSUPP The profile does not know an attribute of @p mask, whatever the
  *                 bits are; error_gfn is where the range begins.
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
- *                 missing or leave the direct map; error_gfn is the lowest.
+ *                 missing or leave the direct map, or lent and would turn private or
+ *                 lose its memory; error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.

@@ -40,7 +40,8 @@ int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 	if (err)
 		return err;
 	if (!gms__profile_get(opts.profile) || opts.split > GMS_SPLIT_NONE ||
-	    opts.merge > GMS_MERGE_EXPLICIT || opts.flags)
+	    opts.merge > GMS_MERGE_EXPLICIT || opts.flags ||
+	    opts.lend_policy > GMS_LEND_PERSISTENT || opts.reserved)
 		return -EINVAL;
 
 	space = mem.alloc(mem.ctx, sizeof(*space), GMS__CACHE_LINE);

@@ -119,11 +119,12 @@ static struct gms_range range_of(const struct gms__claim *claim)
 uint64_t gms__claims_stripes(struct gms__claims *claims, gms_pin_id id)
 {
 	struct gms__shard *wide = &claims->shard[GMS__WIDE_SHARD];
+	const unsigned s = gms__slot_shard(id);
 	const struct gms__claim *claim;
 	uint64_t stripes;
 
-	if (gms__slot_shard(id) != GMS__WIDE_SHARD)
-		return gms__slot_shard(id) < GMS__WIDE_SHARD ? UINT64_C(1) << gms__slot_shard(id) : 0;
+	if (s != GMS__WIDE_SHARD)
+		return s < GMS__WIDE_SHARD ? UINT64_C(1) << s : 0;
 	gms__lock(&wide->lock);
 	claim = gms__slots_find(&wide->slots, id);
 	stripes = claim ? gms__map_stripes(range_of(claim)) : 0;

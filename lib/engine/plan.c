@@ -65,6 +65,42 @@ static void note_pin(struct gms__inode *node, void *ctx)
 		.reason = GMS_REASON_PINNED, .flags = pin.flags });
 }
 
+static void note_lent(struct gms__plan *plan, gms_gfn first, gms_gfn end)
+{
+	struct gms_space *space = plan->space;
+	gms_gfn lent, next;
+
+	while (first < end && gms__loans_first(space, first, end, plan->owns, &lent)) {
+		first = lent + 1;
+		while (first < end && gms__loans_first(space, first, end, plan->owns, &next) &&
+		       next == first)
+			first++;
+		note_blocker(plan, &(struct gms_blocker){ .range = { lent, first - lent },
+							  .reason = GMS_REASON_LENT });
+	}
+}
+
+/*
+ * Does somebody hold a page of [first, end), who is asked to let it go? *gfn is
+ * the lowest.
+ */
+static bool is_held(struct gms__plan *plan, gms_state old, gms_state new, gms_gfn first,
+		    gms_gfn end, gms_gfn *gfn, uint32_t *reason)
+{
+	gms_gfn lent;
+
+	*gfn = end;
+	if (gms__rule_blocked_by_pins(old, new) &&
+	    gms__claims_first(&plan->space->claims, first, end, gfn))
+		*reason = GMS_REASON_PINNED;
+	if (gms__rule_blocked_by_loans(old, new) &&
+	    gms__loans_first(plan->space, first, end, plan->owns, &lent) && lent < *gfn) {
+		*gfn = lent;
+		*reason = GMS_REASON_LENT;
+	}
+	return *gfn < end;
+}
+
 /*
  * Pages [first, end) may not change. true: the walk goes on, because all that
  * is in the way shall be found.
@@ -78,12 +114,14 @@ static bool blocked(struct gms__plan *plan, int err, gms_gfn gfn, gms_gfn first,
 		plan->err = gms__plan_refuse(plan, err, gfn, reason);
 	if (!plan->want.all_blockers)
 		return false;
-	if (reason == GMS_REASON_PINNED)
+	if (reason == GMS_REASON_PINNED || reason == GMS_REASON_LENT) {
 		gms__claims_visit(&plan->space->claims,
 				  (struct gms_range){ first, end - first }, note_pin, &walk);
-	else
+		note_lent(plan, first, end);
+	} else {
 		note_blocker(plan, &(struct gms_blocker){ .range = { first, end - first },
 							  .reason = reason });
+	}
 	return true;
 }
 
@@ -94,7 +132,7 @@ static int check_run(struct gms__plan *plan, const struct gms__region *row,
 	const gms_gfn first = run->first, end = run->first + run->npages;
 	const bool to_shared = new & GMS_STATE_SHARED;
 	uint32_t reason;
-	gms_gfn pinned;
+	gms_gfn held;
 	int err;
 
 	if (old == new) {
@@ -104,9 +142,8 @@ static int check_run(struct gms__plan *plan, const struct gms__region *row,
 	err = gms__rule_check(old, new, &reason);
 	if (err)
 		return blocked(plan, err, first, first, end, reason) ? 0 : err;
-	if (gms__rule_blocked_by_pins(old, new) &&
-	    gms__claims_first(&plan->space->claims, first, end, &pinned))
-		return blocked(plan, -EAGAIN, pinned, first, end, GMS_REASON_PINNED) ? 0 : -EAGAIN;
+	if (is_held(plan, old, new, first, end, &held, &reason))
+		return blocked(plan, -EAGAIN, held, first, end, reason) ? 0 : -EAGAIN;
 	plan->changed_pages += run->npages;
 	gms__map_needs_state(&plan->space->map, new, &plan->needs);
 	if ((old ^ new) & plan->space->listeners.bits)

@@ -3,8 +3,8 @@
  * space.h - what a space is made of.
  *
  * Lock order (base/lock.h): the queue of parked conversions, then stripes in
- * ascending order, then listeners, then claims, then pools, then the ledger. The
- * tables of backends and of listeners change under all stripes.
+ * ascending order, then wide loans, then listeners, then claims, then pools, then
+ * the ledger. The tables of backends and of listeners change under all stripes.
  */
 #ifndef GMS_ENGINE_SPACE_H
 #define GMS_ENGINE_SPACE_H
@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "engine/claims.h"
 #include "engine/ledger.h"
+#include "engine/loans.h"
 #include "engine/park.h"
 #include "engine/profile.h"
 #include "engine/room.h"
@@ -25,6 +26,7 @@
 struct gms_space {
 	struct gms__map	    map;
 	struct gms__claims  claims;
+	struct gms__loans   loans;
 	struct gms__ledger  ledger;
 	struct gms__pool    scratch;
 	struct gms__listeners listeners;
@@ -80,6 +82,12 @@ static inline void gms__space_gauge(struct gms_space *space, gms_gfn gfn, unsign
 {
 	gms__space_add(space, gfn, &gms__space_shard(space, gfn)->gauge[gauge],
 		       &space->ledger.shard[GMS__STRIPES].gauge[gauge], more);
+}
+
+/* May loans have to do with a page of this GiB? One load; its stripe is held. */
+static inline bool gms__loans_any(const struct gms_space *space, gms_gfn gfn)
+{
+	return gms__unlikely(gms__load_relaxed(&space->loans.shard[gms__stripe_of(gfn)].here));
 }
 
 /* Not empty, and its end can be said. */
