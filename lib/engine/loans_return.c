@@ -10,8 +10,12 @@
 #include "engine/loans.h"
 #include "engine/space.h"
 
-/* What LAZY leaves idle, when it reclaims because there are too many. */
-#define KEEP(most)	((most) / 4 * 3)
+/*
+ * What LAZY leaves when it reclaims, of pages and of age. Replays of real guests
+ * convert as often, within 1 %, with any part from a quarter to seven eighths: a
+ * half shows the host an eighth less than three quarters.
+ */
+#define KEEP(most)	((most) / 2)
 
 struct returning {
 	struct gms_space *space;
