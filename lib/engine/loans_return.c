@@ -230,24 +230,27 @@ static unsigned oldest_stripe(const struct gms__loans *loans, uint64_t stripes, 
 	return oldest;
 }
 
-/* Mark the oldest pages of one stripe while they are no younger than until. */
-static int take_from(struct returning *r, unsigned s, uint64_t until, uint64_t *budget)
+/* Mark the oldest page of one stripe, and more while they are older than next. */
+static int take_from(struct returning *r, unsigned s, uint64_t until, uint64_t next,
+		     uint64_t *budget)
 {
 	struct gms__loan_shard *shard = &r->space->loans.shard[s];
+	uint64_t since;
 
-	while (*budget && shard->oldest != GMS__NO_PAGE) {
+	do {
 		struct gms__leaf *leaf = gms__page_leaf(shard, shard->oldest);
 		const unsigned i = shard->oldest % GMS__LEAF_PAGES;
-		int err;
+		int err = gms__turn_add(&r->turn, gms__page_gfn(leaf, i));
 
-		if (leaf->since[i] > until)
-			break;
-		err = gms__turn_add(&r->turn, gms__page_gfn(leaf, i));
 		if (err)
 			return err;
 		gms__idle_pull(shard, leaf, i, GMS__CELL_OURS, &r->sums[s]);
 		--*budget;
-	}
+		if (shard->oldest == GMS__NO_PAGE)
+			break;
+		leaf = gms__page_leaf(shard, shard->oldest);
+		since = leaf->since[shard->oldest % GMS__LEAF_PAGES];
+	} while (*budget && since < next && since <= until);
 	return 0;
 }
 
@@ -259,8 +262,7 @@ static void take(struct returning *r, uint64_t until, uint64_t budget)
 
 	while (budget) {
 		s = oldest_stripe(&r->space->loans, r->turn.stripes, &since, &next);
-		if (s == GMS__STRIPES || since > until ||
-		    take_from(r, s, gms__min(until, next), &budget))
+		if (s == GMS__STRIPES || since > until || take_from(r, s, until, next, &budget))
 			break;
 	}
 }
