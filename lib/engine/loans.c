@@ -10,6 +10,28 @@
 #include "base/debug.h"
 #include "engine/space.h"
 
+/* What a shard is before it is lent from: nothing to be found, and never written to. */
+static const struct gms__loan_shard none = {
+	.oldest = GMS__NO_PAGE,
+	.latest = GMS__NO_PAGE,
+};
+
+#define NONE	((struct gms__loan_shard *)(uintptr_t)&none)
+
+bool gms__loans_open(struct gms__loans *loans, unsigned s)
+{
+	struct gms__loan_shard *shard;
+
+	if (gms__likely(loans->shard[s] != NONE))
+		return true;
+	shard = gms__mem_alloc(loans->mem, sizeof(*shard));
+	if (!shard)
+		return false;
+	memcpy(shard, &none, sizeof(none));
+	gms__store(&loans->shard[s], shard);
+	return true;
+}
+
 int gms__loans_init(struct gms__loans *loans, struct gms__mem *mem,
 		    const struct gms_space_opts *opts)
 {
@@ -20,21 +42,21 @@ int gms__loans_init(struct gms__loans *loans, struct gms__mem *mem,
 	loans->policy = opts->lend_policy;
 	loans->most_idle = opts->lend_idle_pages;
 	loans->oldest_ns = opts->lend_idle_ns;
-	for (unsigned s = 0; s < GMS__LOAN_SHARDS; s++) {
-		loans->shard[s].oldest = GMS__NO_PAGE;
-		loans->shard[s].latest = GMS__NO_PAGE;
-	}
+	for (unsigned s = 0; s < GMS__LOAN_SHARDS; s++)
+		loans->shard[s] = NONE;
 	return gms__lock_init(&loans->wide, GMS__RANK_LOANS, 0);
 }
 
 void gms__loans_fini(struct gms__loans *loans)
 {
 	for (unsigned s = 0; s < GMS__LOAN_SHARDS; s++) {
-		struct gms__loan_shard *shard = &loans->shard[s];
+		struct gms__loan_shard *shard = loans->shard[s];
 
 		gms__slots_fini(&shard->slots, loans->mem);
 		gms__slabs_fini(&shard->leaves, sizeof(struct gms__leaf), loans->mem);
 		gms__hash_fini(&shard->table, loans->mem);
+		if (shard != NONE)
+			gms__mem_free(loans->mem, shard, sizeof(*shard));
 	}
 	gms__lock_fini(&loans->wide);
 }
@@ -212,7 +234,7 @@ void gms__cells_account(struct gms_space *space, unsigned s, struct gms__cell_su
 		return;
 	if (!sums->now)
 		sums->now = gms__loans_now(space);
-	gms__exposed_step(&space->loans.shard[s].idle, sums->now, idle, 0);
+	gms__exposed_step(&space->loans.shard[s]->idle, sums->now, idle, 0);
 }
 
 void gms__loans_exposure(const struct gms_space *space, uint64_t *page_ns, uint64_t *high)
@@ -224,7 +246,7 @@ void gms__loans_exposure(const struct gms_space *space, uint64_t *page_ns, uint6
 	if (ledger->now_ns) {
 		now = ledger->now_ns(ledger->ctx);
 		for (unsigned s = 0; s < GMS__STRIPES; s++)
-			sum += gms__exposed_read(&space->loans.shard[s].idle, now);
+			sum += gms__exposed_read(&gms__load(&space->loans.shard[s])->idle, now);
 	}
 	*page_ns = (uint64_t)sum;
 	*high = (uint64_t)(sum >> 64);
@@ -253,7 +275,7 @@ static void first_in(const struct gms__loan_shard *shard, gms_gfn first, gms_gfn
 
 static void forget_in(struct gms_space *space, unsigned s, gms_gfn first, gms_gfn end)
 {
-	struct gms__loan_shard *shard = &space->loans.shard[s];
+	struct gms__loan_shard *shard = space->loans.shard[s];
 	struct gms__cell_sums sums = { 0 };
 	struct gms__leaves it;
 	struct gms__leaf *leaf;
@@ -279,7 +301,9 @@ static void forget_in(struct gms_space *space, unsigned s, gms_gfn first, gms_gf
  */
 static bool enter(struct gms_space *space, unsigned s, bool owns)
 {
-	if (!gms__load(&space->loans.shard[s].here))
+	const struct gms__loan_shard *shard = gms__load(&space->loans.shard[s]);
+
+	if (!gms__load(&shard->here))
 		return false;
 	if (owns)
 		gms__lock(&space->map.stripe[s].lock);
@@ -303,7 +327,7 @@ bool gms__loans_first(struct gms_space *space, gms_gfn first, gms_gfn end, bool 
 
 		if (!enter(space, s, owns))
 			continue;
-		first_in(&space->loans.shard[s], first, lowest, &lowest);
+		first_in(space->loans.shard[s], first, lowest, &lowest);
 		leave(space, s, owns);
 		if (lowest == first)
 			break;
@@ -380,12 +404,12 @@ size_t gms__loans_list(struct gms_space *space, struct gms_range range,
 	gms__map_lock_stripes(&space->map, stripes);
 	for (uint64_t set = stripes; set; set &= set - 1) {
 		list.s = (unsigned)__builtin_ctzll(set);
-		list_short(&list, &loans->shard[list.s], first, end);
-		gms__itree_visit(loans->shard[list.s].root, first, end, list_one, &list);
+		list_short(&list, loans->shard[list.s], first, end);
+		gms__itree_visit(loans->shard[list.s]->root, first, end, list_one, &list);
 	}
 	list.s = GMS__WIDE_LOANS;
 	gms__lock(&loans->wide);
-	gms__itree_visit(loans->shard[list.s].root, first, end, list_one, &list);
+	gms__itree_visit(loans->shard[list.s]->root, first, end, list_one, &list);
 	gms__unlock(&loans->wide);
 	gms__map_unlock(&space->map, stripes);
 	return list.found;

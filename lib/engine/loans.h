@@ -27,7 +27,7 @@
  *       that its first page is in, others in their shard's tree.
  *   L6  A leaf is in the table, under its number, or on the free list.
  *
- * So "nothing lent here" costs one load where a stripe has none. Leaves that
+ * So "nothing lent here" costs a load or two where a stripe has none. Leaves that
  * have become empty stay in the table until they are half of it: a guest comes
  * back to where it was. Memory stays with the shard, for the loans to come.
  *
@@ -96,7 +96,7 @@ struct gms__loan_shard {
 };
 
 struct gms__loans {
-	struct gms__loan_shard shard[GMS__LOAN_SHARDS];
+	struct gms__loan_shard *shard[GMS__LOAN_SHARDS];	/* made when first lent from */
 	struct gms__mem	*mem;
 	uint32_t policy;		/* enum gms_lend_policy */
 	uint64_t most_idle;		/* LAZY: pages */
@@ -131,6 +131,8 @@ struct gms__loan_spec {
 struct gms_space;
 
 /* loans.c */
+/* See to it that a shard is there to lend from. The caller guards it; false: no memory. */
+bool gms__loans_open(struct gms__loans *loans, unsigned s);
 int  gms__loans_init(struct gms__loans *loans, struct gms__mem *mem,
 		     const struct gms_space_opts *opts);
 void gms__loans_fini(struct gms__loans *loans);

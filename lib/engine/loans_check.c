@@ -33,7 +33,7 @@ static void add_up(struct recount *rc, const struct gms__claim *loan)
 
 	for (gms_gfn gfn = loan->node.first; gfn < loan->node.end; gfn++) {
 		struct gms__leaf *leaf =
-			gms__leaf_find(&rc->space->loans.shard[gms__stripe_of(gfn)], gfn);
+			gms__leaf_find(rc->space->loans.shard[gms__stripe_of(gfn)], gfn);
 		const uint64_t share = gms__loan_share(gpa, bytes, gfn);
 		const unsigned i = gfn % GMS__LEAF_PAGES;
 
@@ -49,7 +49,7 @@ static void visit(struct gms__inode *node, void *ctx)
 {
 	const struct gms__claim *loan = (const struct gms__claim *)node;
 	struct recount *rc = ctx;
-	const struct gms__slots *slots = &rc->space->loans.shard[rc->s].slots;
+	const struct gms__slots *slots = &rc->space->loans.shard[rc->s]->slots;
 	const bool wide = gms__loan_is_wide(node->first, node->end);
 	const unsigned s = wide ? GMS__WIDE_LOANS : gms__stripe_of(node->first);
 
@@ -89,7 +89,7 @@ static void visit_short(struct recount *rc, const struct gms__leaf *leaf)
 
 static void visit_loans(struct recount *rc)
 {
-	const struct gms__loan_shard *shard = &rc->space->loans.shard[rc->s];
+	const struct gms__loan_shard *shard = rc->space->loans.shard[rc->s];
 
 	for (uint32_t i = 0; i < gms__hash_places(&shard->table); i++) {
 		if (shard->table.place[i].value)
@@ -113,7 +113,7 @@ static void check_cell(struct recount *rc, gms_gfn gfn, uint64_t cell)
 
 static void check_leaves(struct recount *rc)
 {
-	const struct gms__loan_shard *shard = &rc->space->loans.shard[rc->s];
+	const struct gms__loan_shard *shard = rc->space->loans.shard[rc->s];
 	uint64_t here = 0, nempty = 0, nplaced = 0, nfree = 0;
 
 	for (uint32_t k = 0; k < shard->nleaves; k++) {
@@ -153,7 +153,7 @@ static void check_leaves(struct recount *rc)
 
 static void check_idle(struct recount *rc, uint64_t idle)
 {
-	const struct gms__loan_shard *shard = &rc->space->loans.shard[rc->s];
+	const struct gms__loan_shard *shard = rc->space->loans.shard[rc->s];
 	uint32_t page = shard->oldest, prev = GMS__NO_PAGE;
 	uint64_t n = 0, since = 0;
 
@@ -178,7 +178,7 @@ static void check_idle(struct recount *rc, uint64_t idle)
 
 static void check_shard(struct recount *rc)
 {
-	const struct gms__loan_shard *shard = &rc->space->loans.shard[rc->s];
+	const struct gms__loan_shard *shard = rc->space->loans.shard[rc->s];
 	uint64_t n, seen, wanted, idle = rc->sums->idle_pages;
 	const char *what;
 
@@ -199,7 +199,7 @@ static void check_shard(struct recount *rc)
 static void check_counts(struct recount *rc)
 {
 	for (rc->s = 0; rc->s < GMS__STRIPES; rc->s++) {
-		const struct gms__loan_shard *shard = &rc->space->loans.shard[rc->s];
+		const struct gms__loan_shard *shard = rc->space->loans.shard[rc->s];
 
 		for (uint32_t k = 0; k < shard->nleaves; k++) {
 			const struct gms__leaf *leaf =

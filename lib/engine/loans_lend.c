@@ -49,7 +49,7 @@ static struct gms__leaf *open_leaf(struct lending *l, struct gms__loan_shard *sh
 
 static int mark_page(struct lending *l, gms_gfn gfn)
 {
-	struct gms__loan_shard *shard = &l->space->loans.shard[gms__stripe_of(gfn)];
+	struct gms__loan_shard *shard = l->space->loans.shard[gms__stripe_of(gfn)];
 	const unsigned i = gfn % GMS__LEAF_PAGES;
 	struct gms__leaf *leaf;
 	gms_state state;
@@ -92,7 +92,7 @@ static int mark(struct lending *l, gms_gfn *at)
 static void unmark(struct lending *l, gms_gfn end)
 {
 	for (gms_gfn gfn = l->first; gfn < end; gfn++) {
-		struct gms__loan_shard *shard = &l->space->loans.shard[gms__stripe_of(gfn)];
+		struct gms__loan_shard *shard = l->space->loans.shard[gms__stripe_of(gfn)];
 		struct gms__leaf *leaf = gms__leaf_find(shard, gfn);
 
 		if (leaf->cell[gfn % GMS__LEAF_PAGES] == GMS__CELL_OURS)
@@ -124,8 +124,8 @@ static void count(struct lending *l)
 	for (gms_gfn gfn = l->first; gfn < l->end; gfn++) {
 		const unsigned s = gms__stripe_of(gfn);
 
-		l->turn.leaf = gms__leaf_at(&loans->shard[s], l->turn.leaf, gfn);
-		count_page(l, &loans->shard[s], l->turn.leaf, gfn);
+		l->turn.leaf = gms__leaf_at(loans->shard[s], l->turn.leaf, gfn);
+		count_page(l, loans->shard[s], l->turn.leaf, gfn);
 		if ((gfn + 1) % GMS__GIB_PAGES == 0 || gfn + 1 == l->end) {
 			gms__cells_account(l->space, s, &l->sums);
 			l->sums = (struct gms__cell_sums){ 0 };
@@ -153,7 +153,7 @@ static void link_loan(struct lending *l, struct gms__loan_shard *shard, struct g
 
 static gms_loan_id enter(struct lending *l, unsigned s)
 {
-	struct gms__loan_shard *shard = &l->space->loans.shard[s];
+	struct gms__loan_shard *shard = l->space->loans.shard[s];
 	struct gms__claim *loan = gms__slots_take(&shard->slots);
 	const uint64_t last = l->what->gpa + (l->what->bytes - 1);
 
@@ -173,10 +173,16 @@ static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 	gms_gfn at = l->first;
 	int err = -ENOMEM;
 
-	if (!gms__slots_ready(&loans->shard[s].slots, loans->mem))
+	for (uint64_t set = l->turn.stripes; set; set &= set - 1) {
+		const unsigned stripe = (unsigned)__builtin_ctzll(set);
+
+		if (!gms__loans_open(loans, stripe))
+			return refuse(l, err, l->first, GMS_REASON_NO_MEMORY);
+		gms__leaves_sweep(loans->shard[stripe]);
+	}
+	if (!gms__loans_open(loans, s) ||
+	    !gms__slots_ready(&loans->shard[s]->slots, loans->mem))
 		return refuse(l, err, l->first, GMS_REASON_NO_MEMORY);
-	for (uint64_t set = l->turn.stripes; set; set &= set - 1)
-		gms__leaves_sweep(&loans->shard[__builtin_ctzll(set)]);
 	err = mark(l, &at);
 	if (!err)
 		err = gms__turn_do(&l->turn);

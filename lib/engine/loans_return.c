@@ -47,7 +47,7 @@ static void make_idle(struct returning *r, unsigned s, struct gms__leaf *leaf, u
 {
 	if (!r->sums[s].now)
 		r->sums[s].now = gms__loans_now(r->space);
-	gms__idle_push(&r->space->loans.shard[s], leaf, i, r->sums[s].now, &r->sums[s]);
+	gms__idle_push(r->space->loans.shard[s], leaf, i, r->sums[s].now, &r->sums[s]);
 	r->lent->idle_pages++;
 }
 
@@ -55,7 +55,7 @@ static void make_idle(struct returning *r, unsigned s, struct gms__leaf *leaf, u
 static void uncount_page(struct returning *r, unsigned s, struct gms__leaf *leaf, gms_gfn gfn,
 			 uint64_t share)
 {
-	struct gms__loan_shard *shard = &r->space->loans.shard[s];
+	struct gms__loan_shard *shard = r->space->loans.shard[s];
 	const unsigned i = gfn % GMS__LEAF_PAGES;
 	const uint64_t cell = leaf->cell[i] - share;
 
@@ -77,7 +77,7 @@ static void uncount(struct returning *r, const struct gms__claim *loan)
 	for (gms_gfn gfn = loan->node.first; gfn < loan->node.end; gfn++) {
 		const unsigned s = gms__stripe_of(gfn);
 
-		r->turn.leaf = gms__leaf_at(&r->space->loans.shard[s], r->turn.leaf, gfn);
+		r->turn.leaf = gms__leaf_at(r->space->loans.shard[s], r->turn.leaf, gfn);
 		uncount_page(r, s, r->turn.leaf, gfn, gms__loan_share(gpa, bytes, gfn));
 	}
 }
@@ -108,10 +108,10 @@ static bool overdue(const struct returning *r)
 		return true;
 	for (uint64_t set = loans->oldest_ns ? r->turn.stripes : 0; set; set &= set - 1) {
 		const unsigned s = (unsigned)__builtin_ctzll(set);
-		const uint32_t page = loans->shard[s].oldest;
+		const uint32_t page = loans->shard[s]->oldest;
 
 		if (page != GMS__NO_PAGE && r->sums[s].now &&
-		    r->sums[s].now - gms__page_leaf(&loans->shard[s], page)
+		    r->sums[s].now - gms__page_leaf(loans->shard[s], page)
 				->since[page % GMS__LEAF_PAGES] > loans->oldest_ns)
 			return true;
 	}
@@ -122,7 +122,7 @@ static bool overdue(const struct returning *r)
 static void give_back(struct returning *r, unsigned s, struct gms__claim *loan)
 {
 	struct gms__ledger_shard *ledger = gms__space_shard(r->space, loan->node.first);
-	struct gms__loan_shard *shard = &r->space->loans.shard[s];
+	struct gms__loan_shard *shard = r->space->loans.shard[s];
 	const uint64_t bytes = gms__loan_bytes(loan);
 
 	uncount(r, loan);
@@ -148,7 +148,7 @@ static uint64_t look(struct gms_space *space, gms_loan_id id, gms_gfn *first, gm
 	uint64_t stripes = 0;
 
 	gms__lock(&loans->wide);
-	loan = gms__slots_find(&loans->shard[GMS__WIDE_LOANS].slots, id);
+	loan = gms__slots_find(&loans->shard[GMS__WIDE_LOANS]->slots, id);
 	if (loan) {
 		*first = loan->node.first;
 		*last_end = loan->node.end;
@@ -163,7 +163,7 @@ static int return_narrow(struct gms_space *space, gms_loan_id id, struct gms__le
 			 bool *overdue_now)
 {
 	const unsigned s = gms__slot_shard(id);
-	struct gms__claim *loan = gms__slots_find(&space->loans.shard[s].slots, id);
+	struct gms__claim *loan = gms__slots_find(&space->loans.shard[s]->slots, id);
 	struct returning r;
 
 	if (!loan)
@@ -189,7 +189,7 @@ static int return_wide(struct gms_space *space, gms_loan_id id, struct gms__lent
 		return 0;
 	gms__map_lock(&space->map, stripes, first, last_end);
 	gms__lock(&space->loans.wide);
-	loan = gms__slots_find(&space->loans.shard[GMS__WIDE_LOANS].slots, id);
+	loan = gms__slots_find(&space->loans.shard[GMS__WIDE_LOANS]->slots, id);
 	if (loan) {
 		begin(&r, space, stripes, loan->tag, lent);
 		give_back(&r, GMS__WIDE_LOANS, loan);
@@ -213,7 +213,7 @@ static unsigned oldest_stripe(const struct gms__loans *loans, uint64_t stripes, 
 	*next = UINT64_MAX;
 	for (uint64_t set = stripes; set; set &= set - 1) {
 		const unsigned s = (unsigned)__builtin_ctzll(set);
-		const struct gms__loan_shard *shard = &loans->shard[s];
+		const struct gms__loan_shard *shard = loans->shard[s];
 		uint64_t at;
 
 		if (shard->oldest == GMS__NO_PAGE)
@@ -234,7 +234,7 @@ static unsigned oldest_stripe(const struct gms__loans *loans, uint64_t stripes, 
 static int take_from(struct returning *r, unsigned s, uint64_t until, uint64_t next,
 		     uint64_t *budget)
 {
-	struct gms__loan_shard *shard = &r->space->loans.shard[s];
+	struct gms__loan_shard *shard = r->space->loans.shard[s];
 	uint64_t since;
 
 	do {
@@ -272,7 +272,7 @@ static uint64_t stripes_with_idle(const struct gms__loans *loans)
 	uint64_t stripes = 0;
 
 	for (unsigned s = 0; s < GMS__STRIPES; s++) {
-		if (gms__load(&loans->shard[s].nidle))
+		if (gms__load(&gms__load(&loans->shard[s])->nidle))
 			stripes |= UINT64_C(1) << s;
 	}
 	return stripes;

@@ -134,7 +134,7 @@ static void settle(struct gms__loan_turn *turn, struct gms_range range, bool idl
 
 	for (gms_gfn gfn = range.first; gfn < end; gfn++) {
 		const unsigned s = gms__stripe_of(gfn), i = gfn % GMS__LEAF_PAGES;
-		struct gms__loan_shard *shard = &space->loans.shard[s];
+		struct gms__loan_shard *shard = space->loans.shard[s];
 		struct gms__leaf *leaf = gms__leaf_at(shard, turn->leaf, gfn);
 
 		turn->leaf = leaf;
@@ -171,7 +171,7 @@ static int collect(struct gms__loan_turn *turn, const struct gms__list *from)
 
 		for (gms_gfn gfn = range.first; !err && gfn < end; gfn++) {
 			const struct gms__leaf *leaf = gms__leaf_find(
-				&turn->space->loans.shard[gms__stripe_of(gfn)], gfn);
+				turn->space->loans.shard[gms__stripe_of(gfn)], gfn);
 
 			if (leaf->cell[gfn % GMS__LEAF_PAGES] == GMS__CELL_OURS)
 				err = gms__turn_add(turn, gfn);

@@ -84,10 +84,10 @@ static inline void gms__space_gauge(struct gms_space *space, gms_gfn gfn, unsign
 		       &space->ledger.shard[GMS__STRIPES].gauge[gauge], more);
 }
 
-/* May loans have to do with a page of this GiB? One load; its stripe is held. */
+/* May loans have to do with a page of this GiB? Its stripe is held. */
 static inline bool gms__loans_any(const struct gms_space *space, gms_gfn gfn)
 {
-	return gms__unlikely(gms__load_relaxed(&space->loans.shard[gms__stripe_of(gfn)].here));
+	return gms__unlikely(gms__load_relaxed(&space->loans.shard[gms__stripe_of(gfn)]->here));
 }
 
 /* Not empty, and its end can be said. */
