@@ -35,16 +35,11 @@ int gms_acct_read(const struct gms_space *space, struct gms_acct *acct)
 	ours.metadata_bytes = gms__load(&space->map.mem.bytes);
 	ours.metadata_bytes_max = gms__load(&space->map.mem.bytes_max);
 	ours.metadata_used_bytes = gms__map_used_bytes(&space->map);
-	ours.loans = gms__ledger_gauge(ledger, GMS__LOANS);
-	ours.lent_bytes = gms__ledger_gauge(ledger, GMS__LENT_BYTES);
-	ours.lent_pages = gms__ledger_gauge(ledger, GMS__LENT_PAGES);
-	ours.idle_pages = gms__ledger_gauge(ledger, GMS__IDLE_PAGES);
-	ours.slack_bytes = gms__ledger_gauge(ledger, GMS__SLACK_BYTES);
-	gms__loans_exposure(space, &ours.idle_page_ns, &ours.idle_page_ns_high);
 	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
 		ours.event[kind].count = gms__ledger_events(ledger, kind);
 		ours.event[kind].ns = gms__load(&ledger->event[kind].ns);
 	}
+	gms__loans_acct(space, &ours);
 	gms__sized_out(acct, &ours, sizeof(ours));
 	return 0;
 }

@@ -257,7 +257,6 @@ static void equal(struct recount *rc, const char *what, uint64_t seen, uint64_t 
 
 static void check_loans(struct recount *rc)
 {
-	const struct gms__ledger *ledger = &rc->space->ledger;
 	struct gms__fault fault;
 	struct gms__loans_sums sums;
 
@@ -265,14 +264,14 @@ static void check_loans(struct recount *rc)
 		broken(rc, fault.what, fault.gfn, fault.seen, fault.wanted);
 		return;
 	}
-	equal(rc, "I8: loans", gms__ledger_gauge(ledger, GMS__LOANS), sums.loans);
-	equal(rc, "I8: bytes lent", gms__ledger_gauge(ledger, GMS__LENT_BYTES), sums.bytes);
-	equal(rc, "I8: pages lent", gms__ledger_gauge(ledger, GMS__LENT_PAGES), sums.lent_pages);
-	equal(rc, "I8: idle pages", gms__ledger_gauge(ledger, GMS__IDLE_PAGES), sums.idle_pages);
+	equal(rc, "I8: loans", gms__loans_sum(rc->space, GMS__LOANS), sums.loans);
+	equal(rc, "I8: bytes lent", gms__loans_sum(rc->space, GMS__LENT_BYTES), sums.bytes);
+	equal(rc, "I8: pages lent", gms__loans_sum(rc->space, GMS__LENT_PAGES), sums.lent_pages);
+	equal(rc, "I8: idle pages", gms__loans_sum(rc->space, GMS__IDLE_PAGES), sums.idle_pages);
 	equal(rc, "I8: idle pages of the policy", gms__load(&rc->space->loans.nidle),
 	      sums.idle_pages);
 	equal(rc, "I8: bytes shown beyond those lent",
-	      gms__ledger_gauge(ledger, GMS__SLACK_BYTES), sums.slack_bytes);
+	      gms__loans_sum(rc->space, GMS__SLACK_BYTES), sums.slack_bytes);
 }
 
 int gms__check(struct gms_space *space, struct gms__text *why)

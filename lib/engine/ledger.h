@@ -39,12 +39,10 @@ struct gms__exposed {
 };
 
 /* Of the kinds that the library counts, all are below the first that others charge. */
-#define GMS__OWN_KINDS	GMS_ACCT_GUEST_EXITS
+#define GMS__OWN_KINDS	GMS_ACCT_LENDS	/* loans count theirs themselves (loans.h) */
 #define GMS__LEDGER_SHARDS	(GMS__STRIPES + 1)
 
-enum { GMS__FOLIOS_4K, GMS__FOLIOS_2M, GMS__FOLIOS_1G, GMS__PINS, GMS__PINNED_PAGES,
-       GMS__LOANS, GMS__LENT_BYTES, GMS__LENT_PAGES, GMS__IDLE_PAGES, GMS__SLACK_BYTES,
-       GMS__GAUGES };
+enum { GMS__FOLIOS_4K, GMS__FOLIOS_2M, GMS__FOLIOS_1G, GMS__PINS, GMS__PINNED_PAGES, GMS__GAUGES };
 
 struct gms__ledger_shard {
 	_Alignas(GMS__CACHE_LINE) uint64_t count[GMS__OWN_KINDS];

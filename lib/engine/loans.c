@@ -36,6 +36,8 @@ int gms__loans_init(struct gms__loans *loans, struct gms__mem *mem,
 		    const struct gms_space_opts *opts)
 {
 	_Static_assert(sizeof(struct gms__leaf) % GMS__CACHE_LINE == 0, "leaves are aligned");
+	_Static_assert(GMS_ACCT_RECLAIMED_PAGES - GMS_ACCT_LENDS ==
+		       GMS__RECLAIMED_PAGES - GMS__LENDS, "counts are in the ledger's order");
 	_Static_assert(GMS__SLOT_BITS + GMS__LEAF_ORDER <= GMS__PAGE_BITS, "a page has a number");
 	memset(loans, 0, sizeof(*loans));
 	loans->mem = mem;
@@ -219,37 +221,57 @@ uint64_t gms__loans_now(struct gms_space *space)
 
 void gms__cells_account(struct gms_space *space, unsigned s, struct gms__cell_sums *sums)
 {
-	struct gms__ledger_shard *ledger = &space->ledger.shard[s];
+	struct gms__loan_shard *shard = space->loans.shard[s];
 	const uint64_t idle = sums->idle_pages;
 
 	if (sums->lent_pages)
-		gms__shard_gauge(ledger, GMS__LENT_PAGES, sums->lent_pages);
+		gms__loan_count(shard, GMS__LENT_PAGES, sums->lent_pages);
 	if (sums->slack_bytes)
-		gms__shard_gauge(ledger, GMS__SLACK_BYTES, sums->slack_bytes);
+		gms__loan_count(shard, GMS__SLACK_BYTES, sums->slack_bytes);
 	if (!idle)
 		return;
-	gms__shard_gauge(ledger, GMS__IDLE_PAGES, idle);
+	gms__loan_count(shard, GMS__IDLE_PAGES, idle);
 	gms__add(&space->loans.nidle, idle);
 	if (!space->ledger.now_ns)
 		return;
 	if (!sums->now)
 		sums->now = gms__loans_now(space);
-	gms__exposed_step(&space->loans.shard[s]->idle, sums->now, idle, 0);
+	gms__exposed_step(&shard->idle, sums->now, idle, 0);
 }
 
-void gms__loans_exposure(const struct gms_space *space, uint64_t *page_ns, uint64_t *high)
+uint64_t gms__loans_sum(const struct gms_space *space, unsigned which)
+{
+	uint64_t sum = 0;
+
+	for (unsigned s = 0; s < GMS__STRIPES; s++)
+		sum += gms__load(&gms__load(&space->loans.shard[s])->count[which]);
+	return sum;
+}
+
+static unsigned __int128 idle_time(const struct gms_space *space)
 {
 	const struct gms__ledger *ledger = &space->ledger;
+	const uint64_t now = ledger->now_ns ? ledger->now_ns(ledger->ctx) : 0;
 	unsigned __int128 sum = 0;
-	uint64_t now;
 
-	if (ledger->now_ns) {
-		now = ledger->now_ns(ledger->ctx);
-		for (unsigned s = 0; s < GMS__STRIPES; s++)
-			sum += gms__exposed_read(&gms__load(&space->loans.shard[s])->idle, now);
-	}
-	*page_ns = (uint64_t)sum;
-	*high = (uint64_t)(sum >> 64);
+	for (unsigned s = 0; ledger->now_ns && s < GMS__STRIPES; s++)
+		sum += gms__exposed_read(&gms__load(&space->loans.shard[s])->idle, now);
+	return sum;
+}
+
+void gms__loans_acct(const struct gms_space *space, struct gms_acct *acct)
+{
+	const unsigned __int128 time = idle_time(space);
+
+	acct->loans = gms__loans_sum(space, GMS__LOANS);
+	acct->lent_bytes = gms__loans_sum(space, GMS__LENT_BYTES);
+	acct->lent_pages = gms__loans_sum(space, GMS__LENT_PAGES);
+	acct->idle_pages = gms__loans_sum(space, GMS__IDLE_PAGES);
+	acct->slack_bytes = gms__loans_sum(space, GMS__SLACK_BYTES);
+	acct->idle_page_ns = (uint64_t)time;
+	acct->idle_page_ns_high = (uint64_t)(time >> 64);
+	for (unsigned i = GMS__LENDS; i < GMS__LOAN_COUNTS; i++)
+		acct->event[GMS_ACCT_LENDS + (i - GMS__LENDS)].count = gms__loans_sum(space, i);
 }
 
 /* --- what others ask ----------------------------------------------------- */

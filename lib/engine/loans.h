@@ -79,6 +79,13 @@ struct gms__leaf {
 	uint64_t	   since[GMS__LEAF_PAGES];	/* when it became idle */
 };
 
+/* What a shard counts, for the ledger. The gauges first. */
+enum {
+	GMS__LOANS, GMS__LENT_BYTES, GMS__LENT_PAGES, GMS__IDLE_PAGES, GMS__SLACK_BYTES,
+	GMS__LENDS, GMS__RETURNS, GMS__LEND_HITS, GMS__RECLAIMS, GMS__RECLAIMED_PAGES,
+	GMS__LOAN_COUNTS
+};
+
 struct gms__loan_shard {
 	_Alignas(GMS__CACHE_LINE) uint64_t here;	/* read without a lock as a hint */
 	struct gms__hash   table;	/* of leaves */
@@ -93,6 +100,7 @@ struct gms__loan_shard {
 	uint64_t	   nidle;	/* read without a lock as a hint */
 	uint64_t	   serial;
 	struct gms__exposed idle;	/* page-time */
+	uint64_t	   count[GMS__LOAN_COUNTS];	/* the sum over the shards counts */
 };
 
 struct gms__loans {
@@ -148,8 +156,9 @@ bool gms__loans_first(struct gms_space *space, gms_gfn first, gms_gfn end, bool 
  * private. The caller as above, with the change still under way.
  */
 void gms__loans_forget(struct gms_space *space, gms_gfn first, gms_gfn end, bool owns);
-/* Page-time idle, in two halves. */
-void gms__loans_exposure(const struct gms_space *space, uint64_t *page_ns, uint64_t *high);
+/* What loans have to say in the ledger; lock-free. */
+uint64_t gms__loans_sum(const struct gms_space *space, unsigned which);
+void gms__loans_acct(const struct gms_space *space, struct gms_acct *acct);
 size_t gms__loans_list(struct gms_space *space, struct gms_range range,
 		       struct gms_loan_info *buf, size_t nbuf);
 
@@ -239,6 +248,12 @@ static inline struct gms__leaf *gms__leaf_at(const struct gms__loan_shard *shard
 	if (gms__likely(last && last->number == gfn >> GMS__LEAF_ORDER))
 		return last;
 	return gms__leaf_find(shard, gfn);
+}
+
+/* Who guards the shard counts. */
+static inline void gms__loan_count(struct gms__loan_shard *shard, unsigned which, uint64_t more)
+{
+	__atomic_store_n(&shard->count[which], shard->count[which] + more, __ATOMIC_RELAXED);
 }
 
 /* Replace a cell; the list of idle pages is the caller's. */

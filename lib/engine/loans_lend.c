@@ -169,7 +169,7 @@ static gms_loan_id enter(struct lending *l, unsigned s)
 static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 {
 	struct gms__loans *loans = &l->space->loans;
-	struct gms__ledger_shard *ledger = gms__space_shard(l->space, l->first);
+	struct gms__loan_shard *shard;
 	gms_gfn at = l->first;
 	int err = -ENOMEM;
 
@@ -192,11 +192,12 @@ static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 	}
 	count(l);
 	*id = enter(l, s);
-	gms__shard_gauge(ledger, GMS__LOANS, 1);
-	gms__shard_gauge(ledger, GMS__LENT_BYTES, l->what->bytes);
-	gms__shard_count(ledger, GMS_ACCT_LENDS, 1);
+	shard = loans->shard[gms__stripe_of(l->first)];	/* also of a wide loan */
+	gms__loan_count(shard, GMS__LOANS, 1);
+	gms__loan_count(shard, GMS__LENT_BYTES, l->what->bytes);
+	gms__loan_count(shard, GMS__LENDS, 1);
 	if (l->lent->hit_pages)
-		gms__shard_count(ledger, GMS_ACCT_LEND_HITS, l->lent->hit_pages);
+		gms__loan_count(shard, GMS__LEND_HITS, l->lent->hit_pages);
 	return 0;
 }
 

@@ -121,7 +121,7 @@ static bool overdue(const struct returning *r)
 /* The caller holds the stripes of the loan, and the wide lock if it is wide. */
 static void give_back(struct returning *r, unsigned s, struct gms__claim *loan)
 {
-	struct gms__ledger_shard *ledger = gms__space_shard(r->space, loan->node.first);
+	struct gms__loan_shard *first = r->space->loans.shard[gms__stripe_of(loan->node.first)];
 	struct gms__loan_shard *shard = r->space->loans.shard[s];
 	const uint64_t bytes = gms__loan_bytes(loan);
 
@@ -135,9 +135,9 @@ static void give_back(struct returning *r, unsigned s, struct gms__claim *loan)
 		r->lent->idle_pages += r->lent->blocked_pages - blocked;
 	}
 	end(r);
-	gms__shard_gauge(ledger, GMS__LOANS, (uint64_t)-1);
-	gms__shard_gauge(ledger, GMS__LENT_BYTES, -bytes);
-	gms__shard_count(ledger, GMS_ACCT_RETURNS, 1);
+	gms__loan_count(first, GMS__LOANS, (uint64_t)-1);
+	gms__loan_count(first, GMS__LENT_BYTES, -bytes);
+	gms__loan_count(first, GMS__RETURNS, 1);
 }
 
 /* The stripes of a wide loan, 0 if there is none, and its pages. */
@@ -290,16 +290,16 @@ static void lock_to_reclaim(struct returning *r, struct gms_space *space, uint64
 static void reclaim_marked(struct returning *r)
 {
 	struct gms__map *map = &r->space->map;
-	struct gms__ledger_shard *ledger =
-		&r->space->ledger.shard[__builtin_ctzll(r->turn.stripes)];
+	struct gms__loan_shard *shard =
+		r->space->loans.shard[__builtin_ctzll(r->turn.stripes)];
 	const uint64_t changed = r->lent->changed_pages;
 
 	if (r->turn.changes.n) {
 		gms__turn_sort(&r->turn);
 		gms__turn_back(&r->turn, r->sums);
-		gms__shard_count(ledger, GMS_ACCT_RECLAIMS, 1);
-		gms__shard_count(ledger, GMS_ACCT_RECLAIMED_PAGES,
-				 r->lent->changed_pages - changed);
+		gms__loan_count(shard, GMS__RECLAIMS, 1);
+		gms__loan_count(shard, GMS__RECLAIMED_PAGES,
+				r->lent->changed_pages - changed);
 	}
 	end(r);
 	gms__map_unlock(map, r->turn.stripes);

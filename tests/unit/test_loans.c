@@ -212,7 +212,7 @@ static void mend_state(void)
 
 static void break_gauge(unsigned gauge)
 {
-	space->ledger.shard[0].gauge[gauge]++;
+	shard_of(0)->count[gauge]++;
 }
 
 static void break_loans(void)	{ break_gauge(GMS__LOANS); }
@@ -220,11 +220,11 @@ static void break_lbytes(void)	{ break_gauge(GMS__LENT_BYTES); }
 static void break_lpages(void)	{ break_gauge(GMS__LENT_PAGES); }
 static void break_ipages(void)	{ break_gauge(GMS__IDLE_PAGES); }
 static void break_slack(void)	{ break_gauge(GMS__SLACK_BYTES); }
-static void mend_loans(void)	{ space->ledger.shard[0].gauge[GMS__LOANS]--; }
-static void mend_lbytes(void)	{ space->ledger.shard[0].gauge[GMS__LENT_BYTES]--; }
-static void mend_lpages(void)	{ space->ledger.shard[0].gauge[GMS__LENT_PAGES]--; }
-static void mend_ipages(void)	{ space->ledger.shard[0].gauge[GMS__IDLE_PAGES]--; }
-static void mend_slack(void)	{ space->ledger.shard[0].gauge[GMS__SLACK_BYTES]--; }
+static void mend_loans(void)	{ shard_of(0)->count[GMS__LOANS]--; }
+static void mend_lbytes(void)	{ shard_of(0)->count[GMS__LENT_BYTES]--; }
+static void mend_lpages(void)	{ shard_of(0)->count[GMS__LENT_PAGES]--; }
+static void mend_ipages(void)	{ shard_of(0)->count[GMS__IDLE_PAGES]--; }
+static void mend_slack(void)	{ shard_of(0)->count[GMS__SLACK_BYTES]--; }
 
 static const struct {
 	const char *label;
