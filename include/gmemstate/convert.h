@@ -298,20 +298,20 @@ typedef uint64_t gms_ticket;
  * @param ctx    As it was given.
  * @param ticket The conversion.
  * @param err    0: it was carried out. Else what gms_convert() would have returned,
- *               not -EAGAIN for a pin; -ECANCELED when the space is freed.
+ *               not -EAGAIN for a pin or a loan; -ECANCELED when the space is freed.
  * @param result As of gms_convert(). Valid during the call.
  */
 typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
 			   const struct gms_convert_result *result);
 
 /**
- * @brief Convert now, or when the last pin in the way goes.
+ * @brief Convert now, or when the last pin or loan in the way goes.
  *
- * A conversion that is refused with -EAGAIN because pages are pinned is parked: it
- * is tried again whenever a pin on one of its pages goes, and once nothing pins
- * them it is carried out. Of parked conversions that have a page in common the
+ * A conversion that is refused with -EAGAIN because pages are pinned or lent is
+ * parked: it is tried again whenever a pin or a loan of one of its pages goes, and
+ * once nothing holds them it is carried out. Of parked conversions that have a page in common the
  * older is carried out first; others overtake each other. A parked conversion
- * holds nothing: pins and other conversions go on as if it were not there, and two
+ * holds nothing: pins, loans and other conversions go on as if it were not there, and two
  * cannot block each other. Nobody polls.
  *
  * @param space    The space.
@@ -324,7 +324,7 @@ typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
  * @param ctx      Handed to @p done.
  * @param ticket   Where its name goes if it is parked; 0: it is not.
  * @param result   NULL, or filled in as gms_convert() does; if it is parked, with
- *                 the lowest page that is pinned, or with zeros if it waits for an
+ *                 the lowest page that is held, or with zeros if it waits for an
  *                 older one.
  * @retval 0       Carried out, if *@p ticket is 0; else parked.
  * @retval -EINVAL NULL; no change; what gms_convert() says; a flag or mode that does not

@@ -24,6 +24,12 @@ struct returning {
 	struct gms__cell_sums sums[GMS__STRIPES];
 };
 
+/* What is left to do for a return when the stripes are let go. */
+struct after {
+	struct gms_range pages;		/* of the loan */
+	bool overdue;
+};
+
 static void begin(struct returning *r, struct gms_space *space, uint64_t stripes, gms_tag tag,
 		  struct gms__lent *lent)
 {
@@ -119,12 +125,14 @@ static bool overdue(const struct returning *r)
 }
 
 /* The caller holds the stripes of the loan, and the wide lock if it is wide. */
-static void give_back(struct returning *r, unsigned s, struct gms__claim *loan)
+static void give_back(struct returning *r, unsigned s, struct gms__claim *loan,
+		      struct after *after)
 {
 	struct gms__loan_shard *first = r->space->loans.shard[gms__stripe_of(loan->node.first)];
 	struct gms__loan_shard *shard = r->space->loans.shard[s];
 	const uint64_t bytes = gms__loan_bytes(loan);
 
+	after->pages = (struct gms_range){ loan->node.first, loan->node.end - loan->node.first };
 	uncount(r, loan);
 	unlink_loan(r, shard, &loan->node);
 	gms__slots_give(&shard->slots, loan);
@@ -138,6 +146,8 @@ static void give_back(struct returning *r, unsigned s, struct gms__claim *loan)
 	gms__loan_count(first, GMS__LOANS, (uint64_t)-1);
 	gms__loan_count(first, GMS__LENT_BYTES, -bytes);
 	gms__loan_count(first, GMS__RETURNS, 1);
+	after->overdue = overdue(r);
+	gms__turn_end(&r->turn);
 }
 
 /* The stripes of a wide loan, 0 if there is none, and its pages. */
@@ -160,7 +170,7 @@ static uint64_t look(struct gms_space *space, gms_loan_id id, gms_gfn *first, gm
 
 /* With the stripe held: 1: done; 0: there is no such loan; -1: its GiB is owned. */
 static int return_narrow(struct gms_space *space, gms_loan_id id, struct gms__lent *lent,
-			 bool *overdue_now)
+			 struct after *after)
 {
 	const unsigned s = gms__slot_shard(id);
 	struct gms__claim *loan = gms__slots_find(&space->loans.shard[s]->slots, id);
@@ -171,14 +181,12 @@ static int return_narrow(struct gms_space *space, gms_loan_id id, struct gms__le
 	if (gms__map_is_owned(&space->map, loan->node.first))
 		return -1;
 	begin(&r, space, UINT64_C(1) << s, loan->tag, lent);
-	give_back(&r, s, loan);
-	*overdue_now = overdue(&r);
-	gms__turn_end(&r.turn);
+	give_back(&r, s, loan, after);
 	return 1;
 }
 
 static int return_wide(struct gms_space *space, gms_loan_id id, struct gms__lent *lent,
-		       bool *overdue_now)
+		       struct after *after)
 {
 	gms_gfn first, last_end;
 	const uint64_t stripes = look(space, id, &first, &last_end);
@@ -192,9 +200,7 @@ static int return_wide(struct gms_space *space, gms_loan_id id, struct gms__lent
 	loan = gms__slots_find(&space->loans.shard[GMS__WIDE_LOANS]->slots, id);
 	if (loan) {
 		begin(&r, space, stripes, loan->tag, lent);
-		give_back(&r, GMS__WIDE_LOANS, loan);
-		*overdue_now = overdue(&r);
-		gms__turn_end(&r.turn);
+		give_back(&r, GMS__WIDE_LOANS, loan, after);
 	}
 	gms__unlock(&space->loans.wide);
 	gms__map_unlock(&space->map, stripes);
@@ -355,16 +361,16 @@ static void reclaim_overdue(struct gms_space *space, struct gms__lent *lent)
 
 /* 1: done; 0: there is no such loan. */
 static int return_one(struct gms_space *space, gms_loan_id id, struct gms__lent *lent,
-		      bool *overdue_now)
+		      struct after *after)
 {
 	const unsigned s = gms__slot_shard(id);
 	int done;
 
 	if (s >= GMS__WIDE_LOANS)
-		return s == GMS__WIDE_LOANS && return_wide(space, id, lent, overdue_now);
+		return s == GMS__WIDE_LOANS && return_wide(space, id, lent, after);
 	for (;;) {
 		gms__lock(&space->map.stripe[s].lock);
-		done = return_narrow(space, id, lent, overdue_now);
+		done = return_narrow(space, id, lent, after);
 		gms__unlock(&space->map.stripe[s].lock);
 		if (done >= 0)
 			return done;
@@ -374,11 +380,12 @@ static int return_one(struct gms_space *space, gms_loan_id id, struct gms__lent 
 
 int gms__loans_return(struct gms_space *space, gms_loan_id id, struct gms__lent *lent)
 {
-	bool overdue_now = false;
+	struct after after;
 
-	if (!return_one(space, id, lent, &overdue_now))
+	if (!return_one(space, id, lent, &after))
 		return -ENOENT;
-	if (gms__unlikely(overdue_now))
+	if (gms__unlikely(after.overdue))
 		reclaim_overdue(space, lent);
+	gms__park_wake(space, after.pages);
 	return 0;
 }

@@ -313,6 +313,40 @@ START_TEST(a_region_takes_its_idle_pages_along)
 }
 END_TEST
 
+static unsigned parked_done;
+
+static void count_done(void *ctx, gms_ticket ticket, int err,
+		       const struct gms_convert_result *did)
+{
+	(void)ctx;
+	(void)ticket;
+	ck_assert_int_eq(err, 0);
+	ck_assert_uint_eq(did->changed_pages, 1);
+	parked_done++;
+}
+
+START_TEST(a_parked_conversion_waits_for_loans_too)
+{
+	const struct gms_change change = { FX_RANGE(8, 2), 0, S };
+	const gms_loan_id one = lend(8 * PAGE, 1), two = lend(FX_1G * PAGE - 1, 2);
+	struct gms_convert_result did;
+	gms_ticket ticket;
+
+	GMS_INIT(&did);
+	parked_done = 0;
+	ck_assert_int_eq(gms_share(space, FX_RANGE(9, 1), NULL), 0);
+	ck_assert_int_eq(gms_convert_park(space, &change, 1, NULL, count_done, NULL, &ticket,
+					  &did), 0);
+	ck_assert_uint_ne(ticket, 0);
+	ck_assert_uint_eq(did.error_reason, GMS_REASON_LENT);
+	give(two);
+	ck_assert_uint_eq(parked_done, 0);
+	give(one);
+	ck_assert_uint_eq(parked_done, 1);
+	ck_assert_uint_eq(fx_shared(space, FX_ALL), 0);
+}
+END_TEST
+
 /* --- what cannot turn is not lost --------------------------------------------- */
 
 START_TEST(a_pinned_page_is_idle_after_its_last_loan)
@@ -385,6 +419,68 @@ START_TEST(a_host_that_objects_leaves_nothing_lent)
 	ck_assert_uint_eq(fx_shared(space, FX_ALL), 0);
 	ck_assert_uint_eq(acct().loans + acct().lent_pages, 0);
 	ck_assert_uint_eq(fx_event(space, GMS_ACCT_LENDS), 0);
+}
+END_TEST
+
+static int veto;
+static uint64_t mapped, unmapped;
+
+static int ask(void *ctx, const struct gms_span_change *change)
+{
+	(void)ctx;
+	return change->nlost ? veto : 0;
+}
+
+static int on_commit(void *ctx, const struct gms_host_run *run, size_t nruns, size_t *ndone,
+		     struct gms_charge *charge)
+{
+	(void)ctx;
+	(void)charge;
+	for (*ndone = 0; *ndone < nruns; ++*ndone)
+		mapped += run[*ndone].npages;
+	return 0;
+}
+
+static int on_revoke(void *ctx, const struct gms_host_run *run, size_t nruns, size_t *ndone,
+		     struct gms_charge *charge)
+{
+	(void)ctx;
+	(void)charge;
+	for (*ndone = 0; *ndone < nruns; ++*ndone)
+		unmapped += run[*ndone].npages;
+	return 0;
+}
+
+START_TEST(a_listener_follows_loans_and_may_object)	/* _i: with which error */
+{
+	static const int errors[] = { -EBUSY, -EAGAIN, -EIO };
+	struct gms_listener device;
+	uint32_t device_id;
+	gms_loan_id id;
+
+	GMS_INIT(&device);
+	device.mask = S;
+	device.value = S;
+	device.prepare = ask;
+	device.commit = on_commit;
+	device.revoke = on_revoke;
+	veto = 0;
+	mapped = 0;
+	unmapped = 0;
+	ck_assert_int_eq(gms_listener_add(space, &device, &device_id), 0);
+	id = lend(100 * PAGE, 4 * PAGE);
+	ck_assert_uint_eq(mapped, 4);
+	veto = errors[_i];
+	give(id);
+	ck_assert_uint_eq(result.blocked_pages, 4);
+	ck_assert_uint_eq(result.idle_pages, 4);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_LISTENER);
+	ck_assert_uint_eq(unmapped, 0);
+	fx_check(space);
+	veto = 0;
+	ck_assert_int_eq(gms_reclaim(space, UINT64_MAX, UINT64_MAX, fresh()), 0);
+	ck_assert_uint_eq(result.changed_pages, 4);
+	ck_assert_uint_eq(unmapped, 4);
 }
 END_TEST
 
@@ -729,12 +825,14 @@ int main(void)
 	tcase_add_test(t, a_lent_page_does_not_turn_private_otherwise);
 	tcase_add_test(t, a_lent_page_is_not_discarded);
 	tcase_add_test(t, all_that_is_in_the_way_is_found);
+	tcase_add_test(t, a_parked_conversion_waits_for_loans_too);
 	tcase_add_test(t, a_large_conversion_finds_what_is_lent);
 	tcase_add_test(t, a_region_with_loans_stays);
 	tcase_add_test(t, a_pinned_page_is_idle_after_its_last_loan);
 	tcase_add_test(t, a_frozen_page_is_idle_after_its_last_loan);
 	tcase_add_test(t, a_host_that_objects_keeps_the_page_idle);
 	tcase_add_test(t, a_host_that_objects_leaves_nothing_lent);
+	tcase_add_loop_test(t, a_listener_follows_loans_and_may_object, 0, 3);
 	tcase_add_test(t, loans_are_listed_as_a_scan_finds_them);
 	tcase_add_test(t, arguments_are_checked);
 	tcase_add_test(t, holes_are_named);
