@@ -18,13 +18,13 @@ static const struct gms__loan_shard none = {
 
 #define NONE	((struct gms__loan_shard *)(uintptr_t)&none)
 
-bool gms__loans_open(struct gms__loans *loans, unsigned s)
+bool gms__loans_open(struct gms__loans *loans, struct gms__mem *mem, unsigned s)
 {
 	struct gms__loan_shard *shard;
 
 	if (gms__likely(loans->shard[s] != NONE))
 		return true;
-	shard = gms__mem_alloc(loans->mem, sizeof(*shard));
+	shard = gms__mem_alloc(mem, sizeof(*shard));
 	if (!shard)
 		return false;
 	memcpy(shard, &none, sizeof(none));
@@ -32,15 +32,13 @@ bool gms__loans_open(struct gms__loans *loans, unsigned s)
 	return true;
 }
 
-int gms__loans_init(struct gms__loans *loans, struct gms__mem *mem,
-		    const struct gms_space_opts *opts)
+int gms__loans_init(struct gms__loans *loans, const struct gms_space_opts *opts)
 {
 	_Static_assert(sizeof(struct gms__leaf) % GMS__CACHE_LINE == 0, "leaves are aligned");
 	_Static_assert(GMS_ACCT_RECLAIMED_PAGES - GMS_ACCT_LENDS ==
 		       GMS__RECLAIMED_PAGES - GMS__LENDS, "counts are in the ledger's order");
 	_Static_assert(GMS__SLOT_BITS + GMS__LEAF_ORDER <= GMS__PAGE_BITS, "a page has a number");
 	memset(loans, 0, sizeof(*loans));
-	loans->mem = mem;
 	loans->policy = opts->lend_policy;
 	loans->most_idle = opts->lend_idle_pages;
 	loans->oldest_ns = opts->lend_idle_ns;
@@ -49,16 +47,16 @@ int gms__loans_init(struct gms__loans *loans, struct gms__mem *mem,
 	return gms__lock_init(&loans->wide, GMS__RANK_LOANS, 0);
 }
 
-void gms__loans_fini(struct gms__loans *loans)
+void gms__loans_fini(struct gms__loans *loans, struct gms__mem *mem)
 {
 	for (unsigned s = 0; s < GMS__LOAN_SHARDS; s++) {
 		struct gms__loan_shard *shard = loans->shard[s];
 
-		gms__slots_fini(&shard->slots, loans->mem);
-		gms__slabs_fini(&shard->leaves, sizeof(struct gms__leaf), loans->mem);
-		gms__hash_fini(&shard->table, loans->mem);
+		gms__slots_fini(&shard->slots, mem);
+		gms__slabs_fini(&shard->leaves, sizeof(struct gms__leaf), mem);
+		gms__hash_fini(&shard->table, mem);
 		if (shard != NONE)
-			gms__mem_free(loans->mem, shard, sizeof(*shard));
+			gms__mem_free(mem, shard, sizeof(*shard));
 	}
 	gms__lock_fini(&loans->wide);
 }
@@ -80,15 +78,15 @@ static struct gms__leaf *fresh_leaf(struct gms__loan_shard *shard, struct gms__m
 	return leaf;
 }
 
-struct gms__leaf *gms__leaf_open(struct gms__loans *loans, struct gms__loan_shard *shard,
+struct gms__leaf *gms__leaf_open(struct gms__loan_shard *shard, struct gms__mem *mem,
 				 gms_gfn gfn)
 {
 	struct gms__leaf *leaf = gms__leaf_find(shard, gfn);
 
 	if (leaf)
 		return leaf;
-	if (!gms__hash_ready(&shard->table, loans->mem) ||
-	    (!shard->free && !fresh_leaf(shard, loans->mem)))
+	if (!gms__hash_ready(&shard->table, mem) ||
+	    (!shard->free && !fresh_leaf(shard, mem)))
 		return NULL;
 	leaf = shard->free;
 	shard->free = leaf->next_free;

@@ -105,7 +105,6 @@ struct gms__loan_shard {
 
 struct gms__loans {
 	struct gms__loan_shard *shard[GMS__LOAN_SHARDS];	/* made when first lent from */
-	struct gms__mem	*mem;
 	uint32_t policy;		/* enum gms_lend_policy */
 	uint64_t most_idle;		/* LAZY: pages */
 	uint64_t oldest_ns;
@@ -140,10 +139,9 @@ struct gms_space;
 
 /* loans.c */
 /* See to it that a shard is there to lend from. The caller guards it; false: no memory. */
-bool gms__loans_open(struct gms__loans *loans, unsigned s);
-int  gms__loans_init(struct gms__loans *loans, struct gms__mem *mem,
-		     const struct gms_space_opts *opts);
-void gms__loans_fini(struct gms__loans *loans);
+bool gms__loans_open(struct gms__loans *loans, struct gms__mem *mem, unsigned s);
+int  gms__loans_init(struct gms__loans *loans, const struct gms_space_opts *opts);
+void gms__loans_fini(struct gms__loans *loans, struct gms__mem *mem);
 /*
  * The lowest lent page of [first, end). The caller holds the stripes, or owns
  * the GiB and holds none.
@@ -284,7 +282,7 @@ void gms__cells_account(struct gms_space *space, unsigned s, struct gms__cell_su
 /* What says how old idle pages are: the space's clock, or the order in which they came. */
 uint64_t gms__loans_now(struct gms_space *space);
 /* See to it that a leaf of gfn is there; NULL: no memory. */
-struct gms__leaf *gms__leaf_open(struct gms__loans *loans, struct gms__loan_shard *shard,
+struct gms__leaf *gms__leaf_open(struct gms__loan_shard *shard, struct gms__mem *mem,
 				 gms_gfn gfn);
 /* Give up empty leaves if they are many: before a loan opens those it needs. */
 void gms__leaves_sweep(struct gms__loan_shard *shard);

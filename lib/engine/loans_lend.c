@@ -40,7 +40,7 @@ static struct gms__leaf *open_leaf(struct lending *l, struct gms__loan_shard *sh
 		return NULL;
 	}
 	if (!leaf)
-		leaf = gms__leaf_open(&l->space->loans, shard, gfn);
+		leaf = gms__leaf_open(shard, &l->space->map.mem, gfn);
 	if (!leaf)
 		*err = refuse(l, -ENOMEM, gfn, GMS_REASON_NO_MEMORY);
 	l->turn.leaf = leaf;
@@ -169,6 +169,7 @@ static gms_loan_id enter(struct lending *l, unsigned s)
 static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 {
 	struct gms__loans *loans = &l->space->loans;
+	struct gms__mem *mem = &l->space->map.mem;
 	struct gms__loan_shard *shard;
 	gms_gfn at = l->first;
 	int err = -ENOMEM;
@@ -176,12 +177,12 @@ static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 	for (uint64_t set = l->turn.stripes; set; set &= set - 1) {
 		const unsigned stripe = (unsigned)__builtin_ctzll(set);
 
-		if (!gms__loans_open(loans, stripe))
+		if (!gms__loans_open(loans, mem, stripe))
 			return refuse(l, err, l->first, GMS_REASON_NO_MEMORY);
 		gms__leaves_sweep(loans->shard[stripe]);
 	}
-	if (!gms__loans_open(loans, s) ||
-	    !gms__slots_ready(&loans->shard[s]->slots, loans->mem))
+	if (!gms__loans_open(loans, mem, s) ||
+	    !gms__slots_ready(&loans->shard[s]->slots, mem))
 		return refuse(l, err, l->first, GMS_REASON_NO_MEMORY);
 	err = mark(l, &at);
 	if (!err)

@@ -31,7 +31,7 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	if (!err)
 		err = gms__park_init(&space->park);
 	if (!err)
-		err = gms__loans_init(&space->loans, &space->map.mem, opts);
+		err = gms__loans_init(&space->loans, opts);
 	if (!err)
 		err = gms__ledger_init(&space->ledger, opts->now_ns, opts->ctx);
 	if (!err)
@@ -55,7 +55,7 @@ void gms__space_fini(struct gms_space *space)
 	for (unsigned i = 0; i < GMS__MAX_BACKENDS; i++)
 		gms__mem_free(&space->map.mem, space->backend[i], sizeof(*space->backend[i]));
 	gms__ledger_fini(&space->ledger);
-	gms__loans_fini(&space->loans);
+	gms__loans_fini(&space->loans, &space->map.mem);
 	gms__claims_fini(&space->claims);
 	gms__map_fini(&space->map);
 }

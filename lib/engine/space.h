@@ -26,11 +26,11 @@
 struct gms_space {
 	struct gms__map	    map;
 	struct gms__claims  claims;
-	struct gms__loans   loans;
 	struct gms__ledger  ledger;
 	struct gms__pool    scratch;
 	struct gms__listeners listeners;
 	struct gms__park    park;
+	struct gms__loans loans;
 	const struct gms__profile *profile;
 	uint32_t split;
 	uint32_t merge;
