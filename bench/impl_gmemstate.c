@@ -203,6 +203,20 @@ static void batch_backend(void *map, const uint64_t *pages, size_t n, unsigned s
 		must(-EIO, "a batch with a backend: flushes");
 }
 
+static uint64_t lend(void *map, uint64_t page)
+{
+	gms_loan_id id;
+
+	must(gms_lend(map, page * GMS_PAGE_SIZE, GMS_PAGE_SIZE, GMS_LEND_BOTH, 0, &id, NULL),
+	     "gms_lend");
+	return id;
+}
+
+static void unlend(void *map, uint64_t loan)
+{
+	must(gms_return(map, loan, NULL), "gms_return");
+}
+
 static struct gms_acct account(void *map)
 {
 	struct gms_acct acct;
@@ -225,7 +239,8 @@ static uint64_t used_bytes(void *map)
 #define CALLS										\
 	.attrs = PEER_FOUR_ATTRS, .destroy = destroy, .get = get, .value = value_of,	\
 	.set = set, .assign = assign, .uniform = uniform, .next = next, .runs = runs,	\
-	.count = count, .bitmap = bitmap, .bytes = bytes, .used_bytes = used_bytes
+	.count = count, .bitmap = bitmap, .bytes = bytes, .used_bytes = used_bytes,	\
+	.lend = lend, .unlend = unlend
 
 const struct peer peer_gmemstate = {
 	.name = "gmemstate", .flags = PEER_OURS | PEER_ANY_THREAD, .create = create_4k,

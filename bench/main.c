@@ -144,7 +144,8 @@ static bool takes_part(const struct contender *c, const struct workload *work)
 	const bool backend = c->peer->flags & PEER_BACKEND;
 
 	if (!c->map || backend != !!(work->flags & WORK_BACKEND) ||
-	    (c->peer->flags & PEER_EXTRA && work->flags & WORK_NO_EXTRA))
+	    (c->peer->flags & PEER_EXTRA && work->flags & WORK_NO_EXTRA) ||
+	    (work->flags & WORK_LOANS && !c->peer->lend))
 		return false;
 	return strcmp(work->id, "W10") || !c->peer->max_pages ||
 	       c->peer->max_pages >= 1024 * PAGES_1G;

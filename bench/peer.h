@@ -52,6 +52,9 @@ struct peer {
 	void	    (*bitmap)(void *map, uint64_t first, uint64_t end, uint64_t *bits);
 	/* Single pages in any order; NULL: set */
 	void	    (*batch)(void *map, const uint64_t *pages, size_t n, unsigned shared);
+	/* A counted loan of one page, and its return; NULL: it counts none */
+	uint64_t    (*lend)(void *map, uint64_t page);
+	void	    (*unlend)(void *map, uint64_t loan);
 	/* A faster set to make and restore states with, never timed; NULL: set */
 	void	    (*load)(void *map, uint64_t first, uint64_t end, unsigned shared);
 	void	    (*optimize)(void *map);	/* after a bulk load; NULL: nothing to do */

@@ -33,6 +33,7 @@ const struct target targets[] = {
 	FLAT("W4b", NULL, MAP, 0.01, "0.01"),
 	FLAT("W4c", NULL, MAP, 0.5, "0.5"),
 	{ "W5", NULL, OURS, TARGET_BEST, NULL, 1, "1.0 best" },
+	{ "W5-lend", NULL, OURS, TARGET_ROW, "W5", 2, "2.0 W5" },
 	FLAT("W6-2M", NULL, OURS, 1, "1.0"),
 	{ "W6-1G", "W2,W3,D,M", OURS, TARGET_STATE, "W6-1G", 2, "2.0 of W1" },
 	FLAT("W7", "W1", OURS, 0.01, "0.01"),

@@ -212,6 +212,33 @@ static double dma(const struct job *job)
 	return ns;
 }
 
+/* Lend one page, return the one lent OUTSTANDING before: one operation. */
+static double loans(const struct job *job)
+{
+	const uint64_t n = job->n + warm_up(job) + OUTSTANDING;
+	uint64_t *page = need(malloc(n * sizeof(*page)));
+	struct rng rng = { job->seed };
+	uint64_t loan[OUTSTANDING];
+	uint64_t start = 0;
+	double ns;
+
+	for (uint64_t i = 0; i < n; i++) {
+		page[i] = rng_below(&rng, job->state->npages);
+		touch(job, page[i], page[i] + 1);
+	}
+	for (uint64_t i = 0; i < OUTSTANDING; i++)
+		loan[i] = job->peer->lend(job->map, page[i]);
+	for_timed(i, job, start) {
+		job->peer->unlend(job->map, loan[i % OUTSTANDING]);
+		loan[i % OUTSTANDING] = job->peer->lend(job->map, page[i + OUTSTANDING]);
+	}
+	ns = since(start, job->n);
+	for (uint64_t i = 0; i < OUTSTANDING; i++)
+		job->peer->unlend(job->map, loan[i]);
+	free(page);
+	return ns;
+}
+
 static void store_pages(const struct job *job, const uint64_t *page, unsigned shared, bool at_once)
 {
 	if (at_once && job->peer->batch) {
@@ -380,6 +407,8 @@ const struct workload workloads[] = {
 	{ "W4b", WORK_CHANGES, 512, convert_1g, NULL },
 	{ "W4c", WORK_CHANGES, 1024, convert_any, NULL },
 	{ "W5", WORK_CHANGES, 8192, dma, NULL },
+	{ "W5-lend", WORK_CHANGES | WORK_LOANS, 8192, loans, NULL },
+	{ "W5-lend-backend", WORK_CHANGES | WORK_LOANS | WORK_BACKEND, 8192, loans, NULL },
 	{ "W6-2M", WORK_NO_EXTRA, 1000000, uniform_2m, NULL },
 	{ "W6-1G", WORK_NO_EXTRA, 1000000, uniform_1g, NULL },
 	{ "W7", WORK_NO_EXTRA, 1000, all_runs, NULL },

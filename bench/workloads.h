@@ -20,6 +20,7 @@
 #define WORK_NO_EXTRA	(1u << 1)	/* not for variants (PEER_EXTRA) */
 #define WORK_ONE_STATE	(1u << 2)	/* the state does not matter: W1 only */
 #define WORK_BACKEND	(1u << 3)	/* for PEER_BACKEND, and for nobody else */
+#define WORK_LOANS	(1u << 4)	/* for who counts loans */
 
 struct job {
 	const struct peer  *peer;

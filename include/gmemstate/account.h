@@ -45,6 +45,11 @@ enum gms_acct_kind {
 	GMS_ACCT_SPANS_UNMAPPED,   /**< Spans that listeners gave up. */
 	GMS_ACCT_SPLITS_OTHER,	   /**< Folios cut otherwise: in half, or from 1G to 4K. */
 	GMS_ACCT_MERGES_OTHER,	   /**< Folios made otherwise: of two halves, or 1G of 4K. */
+	GMS_ACCT_LENDS,		   /**< gms_lend() calls that succeeded. */
+	GMS_ACCT_RETURNS,	   /**< gms_return() calls that succeeded. */
+	GMS_ACCT_LEND_HITS,	   /**< Pages lent that were shared because lent or idle. */
+	GMS_ACCT_RECLAIMS,	   /**< Batches of idle pages, asked for or by the policy. */
+	GMS_ACCT_RECLAIMED_PAGES,  /**< Pages that these turned private. */
 
 	GMS_ACCT_GUEST_EXITS,	   /**< Exits from the guest to the host kernel. */
 	GMS_ACCT_HYPERCALLS,	   /**< Hypercalls of the guest. */
@@ -96,6 +101,17 @@ struct gms_acct {
 	uint64_t metadata_bytes_max;	/**< Most it ever had. */
 	uint64_t metadata_used_bytes;	/**< Of metadata_bytes, in use; the rest is kept for later. */
 	uint64_t folios[GMS_ORDERS];	/**< Folios of each order; three of them are above too. */
+	uint64_t loans;			/**< Live loans. */
+	uint64_t lent_bytes;		/**< Sum of their lengths: bytes lent twice count twice. */
+	uint64_t lent_pages;		/**< Pages with a loan, each once. */
+	uint64_t idle_pages;		/**< Pages without, that a loan turned shared and that are so still. */
+	/**
+	 * What the host sees because of loans beyond what was lent: of each page that
+	 * a loan turned shared, the 4096 bytes less those lent of it (down to 0).
+	 */
+	uint64_t slack_bytes;
+	uint64_t idle_page_ns;		/**< Page-time idle so far, low 64 bits; 0 without a clock. */
+	uint64_t idle_page_ns_high;	/**< The high 64 bits. */
 	struct gms_acct_event event[GMS_ACCT_KINDS]; /**< By enum gms_acct_kind. */
 };
 

@@ -58,7 +58,8 @@ struct gms_convert_opts {
 	/**
 	 * With #GMS_CONVERT_ALL_BLOCKERS: room for @p blockers_room of them, NULL for
 	 * none; ascending by the page that they block, a pin once for every run of
-	 * pages in one state that it blocks, unless these touch.
+	 * pages in one state that it blocks, unless these touch. Pages that are lent
+	 * come after the pins of their run; gms_loans_in() says who has them.
 	 */
 	struct gms_blocker *blockers;
 	size_t	 blockers_room;	/**< How many fit. */
@@ -121,7 +122,7 @@ gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_re
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
  * @retval -ENOENT A page is a hole; see error_gfn.
- * @retval -EAGAIN A shared page is pinned; see error_gfn. Try again after unpin.
+ * @retval -EAGAIN A shared page is pinned or lent; see error_gfn. Try again after that.
  * @retval -EBUSY  A shared page is frozen; see error_gfn.
  * @retval -ENOMEM Out of memory.
  * @retval other   What the backend returned.
@@ -168,7 +169,8 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  * @retval -EOPNOTSUPP The profile does not know an attribute that is changed; error_gfn is
  *                 where that change begins.
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
- *                 missing or leave the direct map; error_gfn is the lowest.
+ *                 missing or leave the direct map, or lent and would turn private or
+ *                 lose its memory; error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
@@ -296,20 +298,20 @@ typedef uint64_t gms_ticket;
  * @param ctx    As it was given.
  * @param ticket The conversion.
  * @param err    0: it was carried out. Else what gms_convert() would have returned,
- *               not -EAGAIN for a pin; -ECANCELED when the space is freed.
+ *               not -EAGAIN for a pin or a loan; -ECANCELED when the space is freed.
  * @param result As of gms_convert(). Valid during the call.
  */
 typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
 			   const struct gms_convert_result *result);
 
 /**
- * @brief Convert now, or when the last pin in the way goes.
+ * @brief Convert now, or when the last pin or loan in the way goes.
  *
- * A conversion that is refused with -EAGAIN because pages are pinned is parked: it
- * is tried again whenever a pin on one of its pages goes, and once nothing pins
- * them it is carried out. Of parked conversions that have a page in common the
+ * A conversion that is refused with -EAGAIN because pages are pinned or lent is
+ * parked: it is tried again whenever a pin or a loan of one of its pages goes, and
+ * once nothing holds them it is carried out. Of parked conversions that have a page in common the
  * older is carried out first; others overtake each other. A parked conversion
- * holds nothing: pins and other conversions go on as if it were not there, and two
+ * holds nothing: pins, loans and other conversions go on as if it were not there, and two
  * cannot block each other. Nobody polls.
  *
  * @param space    The space.
@@ -322,7 +324,7 @@ typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
  * @param ctx      Handed to @p done.
  * @param ticket   Where its name goes if it is parked; 0: it is not.
  * @param result   NULL, or filled in as gms_convert() does; if it is parked, with
- *                 the lowest page that is pinned, or with zeros if it waits for an
+ *                 the lowest page that is held, or with zeros if it waits for an
  *                 older one.
  * @retval 0       Carried out, if *@p ticket is 0; else parked.
  * @retval -EINVAL NULL; no change; what gms_convert() says; a flag or mode that does not
@@ -400,7 +402,8 @@ enum gms_bitmap_how {
  * @retval -EOPNOTSUPP The profile does not know an attribute of @p mask, whatever the
  *                 bits are; error_gfn is where the range begins.
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
- *                 missing or leave the direct map; error_gfn is the lowest.
+ *                 missing or leave the direct map, or lent and would turn private or
+ *                 lose its memory; error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.

@@ -11,6 +11,7 @@
 #include <gmemstate/check.h>
 #include <gmemstate/convert.h>
 #include <gmemstate/folio.h>
+#include <gmemstate/lend.h>
 #include <gmemstate/listen.h>
 #include <gmemstate/pin.h>
 #include <gmemstate/space.h>

@@ -62,6 +62,13 @@ enum gms_merge_policy {
 	GMS_MERGE_EXPLICIT	/**< By gms_folio_merge() and gms_merge_scan() only. */
 };
 
+/** @brief When a page that loans turned shared turns private again; see lend.h. */
+enum gms_lend_policy {
+	GMS_LEND_EAGER = 0,	/**< With its last loan. */
+	GMS_LEND_LAZY,		/**< Idle pages wait, and go in batches: too many, or too old. */
+	GMS_LEND_PERSISTENT	/**< By gms_reclaim() only. */
+};
+
 /** @brief How loud a message to the log callback is. */
 enum gms_log_level {
 	GMS_LOG_ERROR = 0,	/**< Something the embedder must look at. */
@@ -88,6 +95,10 @@ struct gms_space_opts {
 	 * one that turned a page of a block. At most 2^31.
 	 */
 	uint64_t merge_after_commits;
+	uint32_t lend_policy;	/**< enum gms_lend_policy. */
+	uint32_t reserved;	/**< 0. */
+	uint64_t lend_idle_pages;	/**< LAZY: most idle pages after a gms_return(). */
+	uint64_t lend_idle_ns;	/**< LAZY: oldest age of an idle page, if there is a clock; 0: any. */
 };
 
 /** @brief Options of gms_region_add(). Clear with GMS_INIT() first. */
@@ -222,7 +233,7 @@ gms_region_add(struct gms_space *space, const struct gms_region_opts *opts, uint
  * @retval 0       Gone.
  * @retval -EINVAL @p space is NULL.
  * @retval -ENOENT No such region.
- * @retval -EAGAIN A page of it is pinned.
+ * @retval -EAGAIN A page of it is pinned or lent.
  * @par On error
  * Nothing changed.
  * @par Threads

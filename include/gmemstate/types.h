@@ -119,6 +119,7 @@ enum gms_reason {
 	GMS_REASON_NO_MEMORY,		/**< The allocator refused. */
 	GMS_REASON_LISTENER,		/**< A listener objected, failed, or cannot bear it. */
 	GMS_REASON_SPANS,		/**< More spans than a listener can have. */
+	GMS_REASON_LENT,		/**< A loan holds it. */
 	GMS_REASON_COUNT		/**< Number of reasons of this version. */
 };
 

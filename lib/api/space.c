@@ -41,7 +41,8 @@ int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 		return err;
 	if (!gms__profile_get(opts.profile) || opts.split > GMS_SPLIT_NONE ||
 	    opts.merge > GMS_MERGE_EXPLICIT || opts.flags ||
-	    opts.merge_after_commits > (opts.merge == GMS_MERGE_DEFERRED ? UINT32_C(1) << 31 : 0))
+	    opts.merge_after_commits > (opts.merge == GMS_MERGE_DEFERRED ? UINT32_C(1) << 31 : 0) ||
+	    opts.lend_policy > GMS_LEND_PERSISTENT || opts.reserved)
 		return -EINVAL;
 
 	space = mem.alloc(mem.ctx, sizeof(*space), GMS__CACHE_LINE);

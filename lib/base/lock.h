@@ -16,6 +16,7 @@ enum gms__rank {
 	GMS__RANK_PARK = 1,	/* the queue of parked conversions */
 	GMS__RANK_LARGE,	/* the one large conversion there may be at a time */
 	GMS__RANK_STRIPE,	/* state of the GiB blocks of one stripe; index = stripe */
+	GMS__RANK_LOANS,	/* the loans that cross a GiB */
 	GMS__RANK_LISTENER,	/* a listener's calls; index = place */
 	GMS__RANK_CLAIMS,	/* the pins of one shard; index = shard */
 	GMS__RANK_PALETTE,	/* the states in use */

@@ -26,11 +26,11 @@ const char *gms_strerror(int error)
 	case 0:			return "success";
 	case -EINVAL:		return "invalid argument";
 	case -E2BIG:		return "struct of a later version, or too many changes";
-	case -ENOENT:		return "no such page, region or pin";
+	case -ENOENT:		return "no such page, region, pin or loan";
 	case -EEXIST:		return "already there";
 	case -ENOMEM:		return "out of memory";
 	case -ENOSPC:		return "no room left";
-	case -EAGAIN:		return "pinned";
+	case -EAGAIN:		return "pinned or lent";
 	case -EBUSY:		return "frozen or mixed";
 	case -EFAULT:		return "page may not be pinned or touched";
 	case -EPERM:		return "state not allowed";
@@ -62,6 +62,7 @@ const char *gms_reason_name(uint32_t reason)
 		[GMS_REASON_NO_MEMORY] = "out of memory",
 		[GMS_REASON_LISTENER] = "listener objected",
 		[GMS_REASON_SPANS] = "too many spans",
+		[GMS_REASON_LENT] = "lent",
 	};
 
 	return reason < GMS_REASON_COUNT ? name[reason] : "unknown";

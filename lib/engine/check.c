@@ -3,7 +3,7 @@
  * check.c - recount everything and compare; what breaks is named by its label.
  *
  * Labels: I1.. of gmemstate(7), M1.. of map/map.h, K1.. of map/block.h, H1.. of
- * map/halves.h, T and P of the pins.
+ * map/halves.h, T and P of the pins, L of the loans.
  *
  * Locking: takes all stripes, which makes the pins stand still too.
  */
@@ -317,6 +317,25 @@ static void equal(struct recount *rc, const char *what, uint64_t seen, uint64_t 
 		broken(rc, what, 0, seen, wanted);
 }
 
+static void check_loans(struct recount *rc)
+{
+	struct gms__fault fault;
+	struct gms__loans_sums sums;
+
+	if (!gms__loans_sound(rc->space, &sums, &fault)) {
+		broken(rc, fault.what, fault.gfn, fault.seen, fault.wanted);
+		return;
+	}
+	equal(rc, "I8: loans", gms__loans_sum(rc->space, GMS__LOANS), sums.loans);
+	equal(rc, "I8: bytes lent", gms__loans_sum(rc->space, GMS__LENT_BYTES), sums.bytes);
+	equal(rc, "I8: pages lent", gms__loans_sum(rc->space, GMS__LENT_PAGES), sums.lent_pages);
+	equal(rc, "I8: idle pages", gms__loans_sum(rc->space, GMS__IDLE_PAGES), sums.idle_pages);
+	equal(rc, "I8: idle pages of the policy", gms__load(&rc->space->loans.nidle),
+	      sums.idle_pages);
+	equal(rc, "I8: bytes shown beyond those lent",
+	      gms__loans_sum(rc->space, GMS__SLACK_BYTES), sums.slack_bytes);
+}
+
 int gms__check(struct gms_space *space, struct gms__text *why)
 {
 	struct recount rc = { .space = space, .why = why };
@@ -358,6 +377,7 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 	equal(&rc, "I8: pins", gms__ledger_gauge(ledger, GMS__PINS), rc.pins);
 	equal(&rc, "I8: pinned pages", gms__ledger_gauge(ledger, GMS__PINNED_PAGES),
 	      rc.pinned_pages);
+	check_loans(&rc);
 	gms__map_unlock(&space->map, GMS__ALL_STRIPES);
 	return rc.broken ? -EBADMSG : 0;
 }

@@ -1,9 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * claims.c - the pins of a space: shards, slots, trees; see claims.h.
- *
- * Slots: the first slabs grow from 16 claims on, so that a pin in every shard
- * is little memory, then each has 1024. A slot's slab is found by arithmetic.
+ * claims.c - the pins of a space: shards and trees; see claims.h.
  */
 #include "engine/claims.h"
 
@@ -11,10 +8,6 @@
 #include <string.h>
 
 #include "base/debug.h"
-
-#define FIRST_SLAB_BITS	4u
-#define LAST_SLAB_BITS	10u
-#define SLOTS		(UINT32_C(1) << GMS__SLOT_BITS)
 
 int gms__claims_init(struct gms__claims *claims, struct gms__mem *mem)
 {
@@ -31,137 +24,15 @@ int gms__claims_init(struct gms__claims *claims, struct gms__mem *mem)
 	return err;
 }
 
-/* --- slots --------------------------------------------------------------- */
-
-/* The slab a slot is in; *at is its place there, *n how many the slab has. */
-static uint32_t slab_of(uint32_t slot, uint32_t *at, uint32_t *n)
-{
-	unsigned bits;
-
-	if (slot >> LAST_SLAB_BITS) {
-		*n = UINT32_C(1) << LAST_SLAB_BITS;
-		*at = slot % *n;
-		return (slot >> LAST_SLAB_BITS) + LAST_SLAB_BITS - FIRST_SLAB_BITS;
-	}
-	if (!(slot >> FIRST_SLAB_BITS)) {
-		*n = UINT32_C(1) << FIRST_SLAB_BITS;
-		*at = slot;
-		return 0;
-	}
-	/* As many as all before it together, so its size is its first slot. */
-	bits = 31 - (unsigned)__builtin_clz(slot);
-	*n = UINT32_C(1) << bits;
-	*at = slot - *n;
-	return bits - FIRST_SLAB_BITS + 1;
-}
-
-struct gms__claim *gms__claims_slot(const struct gms__shard *shard, uint32_t slot)
-{
-	uint32_t at, n;
-	const uint32_t slab = slab_of(slot, &at, &n);
-
-	return &shard->slab[slab][at];
-}
-
 void gms__claims_fini(struct gms__claims *claims)
 {
 	for (unsigned s = 0; s < GMS__SHARDS; s++) {
 		struct gms__shard *shard = &claims->shard[s];
-		uint32_t slot = 0, at, n;
 
-		for (uint32_t i = 0; i < shard->nslabs; i++, slot += n) {
-			slab_of(slot, &at, &n);
-			gms__mem_free(claims->mem, shard->slab[i], n * sizeof(struct gms__claim));
-		}
-		gms__mem_free(claims->mem, shard->slab,
-			      shard->slab_capacity * sizeof(*shard->slab));
+		gms__slots_fini(&shard->slots, claims->mem);
 		gms__counts_fini(shard, claims->mem);
 		gms__lock_fini(&shard->lock);
 	}
-}
-
-static bool slab_room(struct gms__shard *shard, struct gms__mem *mem)
-{
-	const uint32_t capacity = shard->slab_capacity ? 2 * shard->slab_capacity : 8;
-	struct gms__claim **slab;
-
-	if (shard->nslabs < shard->slab_capacity)
-		return true;
-	slab = gms__mem_alloc(mem, capacity * sizeof(*slab));
-	if (!slab)
-		return false;
-	if (shard->nslabs)
-		memcpy(slab, shard->slab, shard->nslabs * sizeof(*slab));
-	gms__mem_free(mem, shard->slab, shard->slab_capacity * sizeof(*slab));
-	shard->slab = slab;
-	shard->slab_capacity = capacity;
-	return true;
-}
-
-/* See to it that take_slot() has one to take. */
-static bool slot_ready(struct gms__shard *shard, struct gms__mem *mem)
-{
-	uint32_t at, n, slab;
-
-	if (shard->free)
-		return true;
-	if (shard->nslots == SLOTS)
-		return false;
-	slab = slab_of(shard->nslots, &at, &n);
-	if (slab < shard->nslabs)
-		return true;
-	if (!slab_room(shard, mem))
-		return false;
-	shard->slab[slab] = gms__mem_alloc(mem, n * sizeof(struct gms__claim));
-	if (!shard->slab[slab])
-		return false;
-	shard->nslabs++;
-	return true;
-}
-
-static struct gms__claim *take_slot(struct gms__shard *shard)
-{
-	struct gms__claim *claim = (struct gms__claim *)shard->free;
-
-	if (claim) {
-		shard->free = claim->node.left;
-	} else {
-		claim = gms__claims_slot(shard, shard->nslots);
-		memset(claim, 0, sizeof(*claim));
-		claim->slot = shard->nslots++;
-	}
-	claim->generation++;
-	return claim;
-}
-
-static void give_slot(struct gms__shard *shard, struct gms__claim *claim)
-{
-	claim->generation++;
-	if (claim->generation == GMS__WORN_OUT)
-		return;
-	claim->node.left = shard->free;
-	shard->free = &claim->node;
-}
-
-static gms_pin_id id_of(const struct gms__claim *claim, unsigned s)
-{
-	return (gms_pin_id)claim->generation << 32 | s << GMS__SLOT_BITS | claim->slot;
-}
-
-static unsigned shard_of_id(gms_pin_id id)
-{
-	return (uint32_t)id >> GMS__SLOT_BITS;
-}
-
-static struct gms__claim *find(const struct gms__shard *shard, gms_pin_id id)
-{
-	const uint32_t slot = (uint32_t)id % SLOTS, generation = (uint32_t)(id >> 32);
-	struct gms__claim *claim;
-
-	if (slot >= shard->nslots || !(generation & 1))
-		return NULL;
-	claim = gms__claims_slot(shard, slot);
-	return claim->generation == generation ? claim : NULL;
 }
 
 /* --- adding and removing ------------------------------------------------- */
@@ -211,7 +82,7 @@ int gms__claims_add(struct gms__claims *claims, struct gms_range range, uint32_t
 	struct gms__claim *claim;
 
 	gms__lock(&shard->lock);
-	if (!slot_ready(shard, claims->mem))
+	if (!gms__slots_ready(&shard->slots, claims->mem))
 		goto no_memory;
 	if (s != GMS__WIDE_SHARD) {
 		/* Last of what can fail: fresh counts wait for their first pin. */
@@ -222,7 +93,7 @@ int gms__claims_add(struct gms__claims *claims, struct gms_range range, uint32_t
 	} else {
 		count_wide(claims, range, GMS__ONE_WIDE);
 	}
-	claim = take_slot(shard);
+	claim = gms__slots_take(&shard->slots);
 	claim->tag = tag;
 	claim->flags = flags;
 	gms__assert(claim->flags == flags);
@@ -231,7 +102,7 @@ int gms__claims_add(struct gms__claims *claims, struct gms_range range, uint32_t
 	claim->node.serial = next_serial(claims, s, first);
 	gms__itree_insert(&shard->root, &claim->node);
 	count_here(shard, 1);
-	*id = id_of(claim, s);
+	*id = gms__slot_id(claim, s);
 	gms__unlock(&shard->lock);
 	return 0;
 
@@ -248,13 +119,14 @@ static struct gms_range range_of(const struct gms__claim *claim)
 uint64_t gms__claims_stripes(struct gms__claims *claims, gms_pin_id id)
 {
 	struct gms__shard *wide = &claims->shard[GMS__WIDE_SHARD];
+	const unsigned s = gms__slot_shard(id);
 	const struct gms__claim *claim;
 	uint64_t stripes;
 
-	if (shard_of_id(id) != GMS__WIDE_SHARD)
-		return shard_of_id(id) < GMS__WIDE_SHARD ? UINT64_C(1) << shard_of_id(id) : 0;
+	if (s != GMS__WIDE_SHARD)
+		return s < GMS__WIDE_SHARD ? UINT64_C(1) << s : 0;
 	gms__lock(&wide->lock);
-	claim = find(wide, id);
+	claim = gms__slots_find(&wide->slots, id);
 	stripes = claim ? gms__map_stripes(range_of(claim)) : 0;
 	gms__unlock(&wide->lock);
 	return stripes;
@@ -262,12 +134,12 @@ uint64_t gms__claims_stripes(struct gms__claims *claims, gms_pin_id id)
 
 bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_range *range)
 {
-	const unsigned s = shard_of_id(id);
+	const unsigned s = gms__slot_shard(id);
 	struct gms__shard *shard = &claims->shard[s];
 	struct gms__claim *claim;
 
 	gms__lock(&shard->lock);
-	claim = find(shard, id);
+	claim = gms__slots_find(&shard->slots, id);
 	if (claim) {
 		*range = range_of(claim);
 		gms__itree_remove(&shard->root, &claim->node);
@@ -276,7 +148,7 @@ bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_ra
 			count_wide(claims, *range, -GMS__ONE_WIDE);
 		else
 			gms__counts_sub(shard, claim->node.first, claim->node.end);
-		give_slot(shard, claim);
+		gms__slots_give(&shard->slots, claim);
 	}
 	gms__unlock(&shard->lock);
 	return claim;
@@ -402,7 +274,7 @@ void gms__claim_info(const struct gms__inode *node, struct gms_pin_info *info)
 	const struct gms__claim *claim = (const struct gms__claim *)node;
 
 	info->range = range_of(claim);
-	info->id = id_of(claim, shard_of(node->first, node->end));
+	info->id = gms__slot_id(claim, shard_of(node->first, node->end));
 	info->tag = claim->tag;
 	info->flags = claim->flags;
 	info->reserved = 0;

@@ -12,15 +12,15 @@
  *       touch a GiB of the shard's stripe.
  *   P4  A GiB that holds narrow pins has counts: of those pins, and of how many
  *       touch each of its 2 MiB blocks. A GiB without has none.
- *   P5  A slot is in the tree (odd generation), on the free list, or worn out.
+ *   P5  A slot is in the tree (odd generation), on the free list, or worn out
+ *       (slots.h).
  *
  * So "no pin here" costs one load where a stripe has none, and a few where only
  * other blocks have. Which pins meet a range, and which comes first, the trees
  * say (map/itree.h).
  *
- * A pin's id is its slot's generation, its shard and its slot, so an id is
- * never used again, and a stale one finds nothing. Claims, counts and tables
- * stay with their shard, for the pins to come.
+ * An id is never used again (slots.h). Claims, counts and tables stay with
+ * their shard, for the pins to come.
  *
  * Locking: who adds or removes a pin holds the stripes of its range, and within
  * them the call takes the shard's lock (rank CLAIMS, index: the shard). So who
@@ -39,24 +39,15 @@
 
 #include "base/atomic.h"
 #include "base/debug.h"
+#include "base/hash.h"
 #include "base/lock.h"
 #include "base/mem.h"
-#include "map/itree.h"
+#include "engine/slots.h"
 #include "map/map.h"
 
 #define GMS__SHARDS	(GMS__STRIPES + 1)
 #define GMS__WIDE_SHARD	GMS__STRIPES		/* the last shard */
-#define GMS__SLOT_BITS	26u
 #define GMS__ONE_WIDE	(UINT64_C(1) << 32)	/* in here */
-#define GMS__WORN_OUT	(UINT32_MAX - 1)	/* the generation after a slot's last id */
-
-struct gms__claim {		/* a cache line */
-	struct gms__inode node;	/* left links free ones */
-	gms_tag	 tag;
-	uint32_t generation;	/* odd: live */
-	uint32_t slot  : GMS__SLOT_BITS;
-	uint32_t flags : 32 - GMS__SLOT_BITS;
-};
 
 /* How many narrow pins touch the blocks of one GiB. */
 struct gms__counts {
@@ -66,26 +57,14 @@ struct gms__counts {
 	uint32_t block[GMS__CHUNK_BLOCKS];
 };
 
-/* A place of the hash table from a GiB's number to its counts. */
-struct gms__place {
-	uint64_t	    gib;
-	struct gms__counts *counts;	/* NULL: free */
-};
-
 struct gms__shard {
 	_Alignas(GMS__CACHE_LINE) struct gms__lock lock;
 	uint64_t	     here;	/* read without a lock as a hint */
-	struct gms__place   *place;
+	struct gms__hash     gibs;	/* from a GiB's number to its counts */
 	struct gms__inode   *root;
-	struct gms__claim  **slab;
-	struct gms__inode   *free;
+	struct gms__slots    slots;
 	struct gms__counts  *idle;	/* counts at 0, of no GiB */
 	uint64_t	     serial;	/* of a narrow shard: the stripe guards it */
-	uint32_t	     nslots;	/* that were ever used */
-	uint32_t	     nslabs;
-	uint32_t	     slab_capacity;
-	uint32_t	     place_bits;	/* 2^ that many places, if any */
-	uint32_t	     ngibs;
 };
 
 struct gms__claims {
@@ -118,7 +97,6 @@ size_t gms__claims_list(struct gms__claims *claims, struct gms_range range,
 /* Call visit for each pin in that order. The caller holds all stripes. */
 void gms__claims_each(const struct gms__claims *claims,
 		      void (*visit)(struct gms__inode *node, void *ctx), void *ctx);
-struct gms__claim *gms__claims_slot(const struct gms__shard *shard, uint32_t slot);
 
 /* claims_check.c: P2 to P5 and the trees, recounted. The caller holds all stripes. */
 bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *fault);
@@ -132,25 +110,10 @@ struct gms__counts *gms__counts_open(struct gms__shard *shard, struct gms__mem *
 void gms__counts_add(struct gms__counts *counts, gms_gfn first, gms_gfn end);
 void gms__counts_sub(struct gms__shard *shard, gms_gfn first, gms_gfn end);
 
-/* The top bits of a product with 2^64 / phi: neighbours and multiples part ways. */
-static inline uint32_t gms__counts_home(const struct gms__shard *shard, uint64_t gib)
-{
-	return (uint32_t)(gib * UINT64_C(0x9e3779b97f4a7c15) >> (64 - shard->place_bits));
-}
-
 /* NULL: the GiB has no narrow pins. */
 static inline struct gms__counts *gms__counts_of(const struct gms__shard *shard, uint64_t gib)
 {
-	const uint32_t mask = (UINT32_C(1) << shard->place_bits) - 1;
-
-	if (!shard->ngibs)
-		return NULL;
-	for (uint32_t i = gms__counts_home(shard, gib);; i = (i + 1) & mask) {
-		const struct gms__place *place = &shard->place[i];
-
-		if (!place->counts || place->gib == gib)
-			return place->counts;
-	}
+	return gms__hash_find(&shard->gibs, gib);
 }
 
 /* Does a narrow pin touch a block of [first, end), which is within one GiB? */

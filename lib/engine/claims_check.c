@@ -35,8 +35,8 @@ static void check_claim(struct gms__inode *node, void *ctx)
 
 	if (s != rc->s)
 		broken(rc, "P2: shard of a pin", node->first, rc->s, s);
-	if (claim->slot >= shard->nslots || gms__claims_slot(shard, claim->slot) != claim)
-		broken(rc, "P5: slot of a pin", node->first, claim->slot, shard->nslots);
+	if (claim->slot >= shard->slots.n || gms__slot_at(&shard->slots, claim->slot) != claim)
+		broken(rc, "P5: slot of a pin", node->first, claim->slot, shard->slots.n);
 	if (!(claim->generation & 1))
 		broken(rc, "P5: generation of a pin", node->first, claim->generation, 1);
 	for (uint64_t set = wide ? gms__map_stripes(range) : 0; set; set &= set - 1)
@@ -57,14 +57,15 @@ static uint64_t check_counts(struct recount *rc, const struct gms__shard *shard)
 {
 	uint64_t npins = 0, ngibs = 0;
 
-	for (uint32_t i = 0; shard->place && i < UINT32_C(1) << shard->place_bits; i++) {
-		const struct gms__counts *counts = shard->place[i].counts;
-		const gms_gfn first = shard->place[i].gib << GMS_ORDER_1G;
+	for (uint32_t i = 0; i < gms__hash_places(&shard->gibs); i++) {
+		const struct gms__place *place = &shard->gibs.place[i];
+		const struct gms__counts *counts = place->value;
+		const gms_gfn first = place->key << GMS_ORDER_1G;
 
 		if (!counts)
 			continue;
 		ngibs++;
-		if (gms__counts_of(shard, shard->place[i].gib) != counts)
+		if (gms__counts_of(shard, place->key) != counts)
 			broken(rc, "P4: place of a GiB's counts", first, i, 0);
 		memset(rc->block, 0, sizeof(rc->block));
 		rc->npins = 0;
@@ -78,8 +79,8 @@ static uint64_t check_counts(struct recount *rc, const struct gms__shard *shard)
 		}
 		npins += rc->npins;
 	}
-	if (ngibs != shard->ngibs)
-		broken(rc, "P4: GiB with counts", 0, shard->ngibs, ngibs);
+	if (ngibs != shard->gibs.n)
+		broken(rc, "P4: GiB with counts", 0, shard->gibs.n, ngibs);
 	for (const struct gms__counts *idle = shard->idle; idle; idle = idle->next_idle) {
 		for (unsigned b = 0; b < GMS__CHUNK_BLOCKS; b++) {
 			if (idle->block[b])
@@ -89,28 +90,6 @@ static uint64_t check_counts(struct recount *rc, const struct gms__shard *shard)
 	return npins;
 }
 
-static void check_slots(struct recount *rc, const struct gms__shard *shard, uint64_t n)
-{
-	uint64_t live = 0, worn_out = 0, nfree = 0;
-
-	for (uint32_t slot = 0; slot < shard->nslots; slot++) {
-		const uint32_t generation = gms__claims_slot(shard, slot)->generation;
-
-		live += generation & 1;
-		worn_out += generation == GMS__WORN_OUT;
-	}
-	for (const struct gms__inode *node = shard->free; node && nfree <= shard->nslots;
-	     node = node->left) {
-		if (((const struct gms__claim *)node)->generation & 1)
-			broken(rc, "P5: live slot on the free list", node->first, 1, 0);
-		nfree++;
-	}
-	if (live != n)
-		broken(rc, "P5: live slots", 0, live, n);
-	if (live + worn_out + nfree != shard->nslots)
-		broken(rc, "P5: slots", 0, live + worn_out + nfree, shard->nslots);
-}
-
 bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *fault)
 {
 	struct recount rc = { .claims = claims, .fault = fault };
@@ -118,7 +97,8 @@ bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *faul
 	memset(fault, 0, sizeof(*fault));
 	for (rc.s = 0; rc.s < GMS__SHARDS; rc.s++) {
 		const struct gms__shard *shard = &claims->shard[rc.s];
-		uint64_t n, counted;
+		uint64_t n, counted, seen, wanted;
+		const char *what;
 
 		/* A tree that is none is not walked further. */
 		if (!gms__itree_sound(shard->root, &n)) {
@@ -131,7 +111,9 @@ bool gms__claims_sound(const struct gms__claims *claims, struct gms__fault *faul
 		counted = check_counts(&rc, shard);
 		if (rc.s != GMS__WIDE_SHARD && counted != n)
 			broken(&rc, "P4: pins of a shard's GiB", 0, counted, n);
-		check_slots(&rc, shard, n);
+		what = gms__slots_fault(&shard->slots, n, &seen, &wanted);
+		if (what)
+			broken(&rc, what, 0, seen, wanted);
 	}
 	for (unsigned s = 0; s < GMS__STRIPES; s++) {
 		if (claims->shard[s].here >> 32 != rc.wide_here[s])

@@ -9,6 +9,17 @@
 
 #include "base/sized.h"
 
+/* What an embedder names is shared or private by its will now, and no loan's. */
+static void forget_loans(struct gms__plan *plan)
+{
+	const struct gms__segment *s = plan->segments.items;
+
+	for (size_t i = 0; i < plan->segments.n; i++) {
+		if ((s[i].set | s[i].clear) & GMS_STATE_SHARED)
+			gms__loans_forget(plan->space, s[i].first, s[i].end, plan->owns);
+	}
+}
+
 /* Check and commit; a dry run only checks. */
 static int attempt(struct gms__plan *plan)
 {
@@ -16,6 +27,8 @@ static int attempt(struct gms__plan *plan)
 
 	if (!err && plan->changed_pages && !plan->want.dry_run)
 		err = gms__plan_commit(plan);
+	if (!err && !plan->want.dry_run)
+		forget_loans(plan);
 	plan->done = !err;
 	return err;
 }
@@ -26,6 +39,7 @@ static void charge(struct gms__plan *plan, int err)
 
 	if ((err == -EAGAIN || err == -EBUSY) && !plan->again)
 		count[GMS_ACCT_BLOCKED] = plan->error_reason == GMS_REASON_PINNED ||
+					  plan->error_reason == GMS_REASON_LENT ||
 					  plan->error_reason == GMS_REASON_FROZEN;
 	else if (!err)
 		count[GMS_ACCT_PAGES_UNCHANGED] = plan->unchanged_pages;

@@ -10,7 +10,7 @@
  * looks at, several regions, a GiB that has no chunk yet, folios of other shapes
  * than LEVELS makes, any refusal.
  *
- * Locking: takes the stripe of the block's GiB.
+ * Locking: takes the stripe of the block's GiB, or the caller has it.
  */
 #include <string.h>
 
@@ -25,16 +25,20 @@ struct fast {
 	gms_state set, clear;
 	uint64_t  changed;
 	uint64_t  turned[2];	/* by direction */
+	bool	  loans;	/* it is an embedder's: look whether they stand in the way */
 };
 
 /* May these pages turn? false: that is for the plan to say. */
 static bool admit(struct fast *f, gms_state old, gms_state new, uint64_t npages)
 {
 	uint32_t reason;
+	gms_gfn lent;
 
 	if ((((old | new) & GMS__RULED) && gms__rule_check(old, new, &reason)) ||
 	    (gms__rule_blocked_by_pins(old, new) &&
-	     !gms__claims_none(&f->space->claims, f->first, f->end)))
+	     !gms__claims_none(&f->space->claims, f->first, f->end)) ||
+	    (f->loans && gms__rule_blocked_by_loans(old, new) &&
+	     gms__loans_first(f->space, f->first, f->end, false, &lent)))
 		return false;
 	f->changed += npages;
 	if ((old ^ new) & GMS_STATE_SHARED)
@@ -147,38 +151,62 @@ static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,
 		if (e.how != GMS__NOTHING)
 			change(f, &e, tables, result);
 	}
+	if (f->loans && ((f->set | f->clear) & GMS_STATE_SHARED))
+		gms__loans_forget(f->space, f->first, f->end, false);
 	count(f);
 	return true;
 }
 
-bool gms__fast_convert(struct gms_space *space, const struct gms_change *c, bool may_alloc,
-		       struct gms__fast_result *result)
+static bool is_small(const struct gms_space *space, struct gms_range range)
 {
-	const unsigned s = gms__stripe_of(c->range.first);
+	return space->plain_shapes && range.first / GMS__BLOCK_PAGES ==
+	       (range.first + range.npages - 1) / GMS__BLOCK_PAGES;
+}
+
+static bool held(struct gms_space *space, const struct gms_change *c, bool may_alloc, bool loans,
+		 struct gms__fast_result *result)
+{
 	struct gms__tables tables;
 	struct fast f;
 	bool done;
 
+	f.space = space;
 	f.first = c->range.first;
 	f.end = f.first + c->range.npages;
-	if (f.first / GMS__BLOCK_PAGES != (f.end - 1) / GMS__BLOCK_PAGES || !space->plain_shapes)
-		return false;
-	f.space = space;
 	f.set = c->set;
 	f.clear = c->clear;
 	f.changed = 0;
 	f.turned[0] = 0;
 	f.turned[1] = 0;
+	f.loans = loans;
 	memset(&tables, 0, sizeof(tables));
 	result->splits = 0;
 	result->merges = 0;
 	gms__profile_complete(space->profile, &f.set, &f.clear);
-	gms__lock(&space->map.stripe[s].lock);
 	done = convert(&f, may_alloc, &tables, result);
-	gms__unlock(&space->map.stripe[s].lock);
 	if (gms__tables_any(&tables))
 		gms__tables_put(&space->map, &tables);
 	result->changed_pages = f.changed;
 	result->unchanged_pages = f.end - f.first - f.changed;
+	return done;
+}
+
+bool gms__fast_turn(struct gms_space *space, const struct gms_change *c,
+		    struct gms__fast_result *result)
+{
+	return is_small(space, c->range) && held(space, c, true, false, result);
+}
+
+bool gms__fast_convert(struct gms_space *space, const struct gms_change *c, bool may_alloc,
+		       struct gms__fast_result *result)
+{
+	struct gms__lock *lock = &space->map.stripe[gms__stripe_of(c->range.first)].lock;
+	bool done;
+
+	if (!is_small(space, c->range))
+		return false;
+	gms__lock(lock);
+	done = held(space, c, may_alloc, gms__loans_any(space, c->range.first), result);
+	gms__unlock(lock);
 	return done;
 }

@@ -14,7 +14,7 @@ int gms__ledger_init(struct gms__ledger *ledger, uint64_t (*now_ns)(void *ctx), 
 	ledger->now_ns = now_ns;
 	ledger->ctx = ctx;
 	if (now_ns)
-		ledger->slot[0].at_ns = now_ns(ctx);
+		ledger->shared.slot[0].at_ns = now_ns(ctx);
 	return gms__lock_init(&ledger->lock, GMS__RANK_LEDGER, 0);
 }
 
@@ -78,18 +78,14 @@ static unsigned __int128 exposure_at(const struct gms__exposure *slot, uint64_t 
 	       (unsigned __int128)slot->pages * since;
 }
 
-void gms__ledger_expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
+void gms__exposed_step(struct gms__exposed *exposed, uint64_t now, uint64_t more,
+		       uint64_t fewer)
 {
-	const struct gms__exposure *old;
-	struct gms__exposure *new;
+	const uint64_t latch = gms__load_relaxed(&exposed->latch);
+	const struct gms__exposure *old = &exposed->slot[latch & 1];
+	struct gms__exposure *new = &exposed->slot[~latch & 1];
 	unsigned __int128 sum;
-	uint64_t now, latch;
 
-	gms__lock(&ledger->lock);
-	latch = gms__load_relaxed(&ledger->latch);
-	old = &ledger->slot[latch & 1];
-	new = &ledger->slot[~latch & 1];
-	now = ledger->now_ns(ledger->ctx);
 	if (now < old->at_ns)	/* a clock that went back adds nothing */
 		now = old->at_ns;
 	sum = exposure_at(old, now);
@@ -97,31 +93,40 @@ void gms__ledger_expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewe
 	gms__store(&new->page_ns_high, (uint64_t)(sum >> 64));
 	gms__store(&new->pages, old->pages + more - fewer);
 	gms__store(&new->at_ns, now);
-	gms__store(&ledger->latch, latch + 1);
+	gms__store(&exposed->latch, latch + 1);
+}
+
+unsigned __int128 gms__exposed_read(const struct gms__exposed *exposed, uint64_t now)
+{
+	struct gms__exposure at;
+	uint64_t latch;
+
+	do {
+		const struct gms__exposure *slot;
+
+		latch = gms__load(&exposed->latch);
+		slot = &exposed->slot[latch & 1];
+		at.page_ns = gms__load(&slot->page_ns);
+		at.page_ns_high = gms__load(&slot->page_ns_high);
+		at.pages = gms__load(&slot->pages);
+		at.at_ns = gms__load(&slot->at_ns);
+	} while (gms__load_relaxed(&exposed->latch) != latch);
+	return exposure_at(&at, now);
+}
+
+void gms__ledger_expose(struct gms__ledger *ledger, uint64_t more, uint64_t fewer)
+{
+	gms__lock(&ledger->lock);
+	gms__exposed_step(&ledger->shared, ledger->now_ns(ledger->ctx), more, fewer);
 	gms__unlock(&ledger->lock);
 }
 
 void gms__ledger_exposure(const struct gms__ledger *ledger, uint64_t *page_ns, uint64_t *high)
 {
-	struct gms__exposure at;
-	unsigned __int128 sum;
-	uint64_t latch;
+	unsigned __int128 sum = 0;
 
-	*page_ns = 0;
-	*high = 0;
-	if (!ledger->now_ns)
-		return;
-	do {
-		const struct gms__exposure *slot;
-
-		latch = gms__load(&ledger->latch);
-		slot = &ledger->slot[latch & 1];
-		at.page_ns = gms__load(&slot->page_ns);
-		at.page_ns_high = gms__load(&slot->page_ns_high);
-		at.pages = gms__load(&slot->pages);
-		at.at_ns = gms__load(&slot->at_ns);
-	} while (gms__load_relaxed(&ledger->latch) != latch);
-	sum = exposure_at(&at, ledger->now_ns(ledger->ctx));
+	if (ledger->now_ns)
+		sum = gms__exposed_read(&ledger->shared, ledger->now_ns(ledger->ctx));
 	*page_ns = (uint64_t)sum;
 	*high = (uint64_t)(sum >> 64);
 }
@@ -168,6 +173,11 @@ const char *gms_acct_name(uint32_t kind)
 		[GMS_ACCT_SPANS_UNMAPPED] = "spans_unmapped",
 		[GMS_ACCT_SPLITS_OTHER] = "splits_other",
 		[GMS_ACCT_MERGES_OTHER] = "merges_other",
+		[GMS_ACCT_LENDS] = "lends",
+		[GMS_ACCT_RETURNS] = "returns",
+		[GMS_ACCT_LEND_HITS] = "lend_hits",
+		[GMS_ACCT_RECLAIMS] = "reclaims",
+		[GMS_ACCT_RECLAIMED_PAGES] = "reclaimed_pages",
 		[GMS_ACCT_GUEST_EXITS] = "guest_exits",
 		[GMS_ACCT_HYPERCALLS] = "hypercalls",
 		[GMS_ACCT_USER_EXITS] = "user_exits",

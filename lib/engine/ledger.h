@@ -24,16 +24,24 @@
 #include "base/lock.h"
 #include "map/map.h"
 
+/* Page-time up to a moment. */
 struct gms__exposure {
 	uint64_t page_ns;	/* up to at_ns, low half */
 	uint64_t page_ns_high;
-	uint64_t pages;		/* shared since */
+	uint64_t pages;		/* that many since */
 	uint64_t at_ns;
 };
 
-/* Of the kinds that the library counts, all are below the first that others charge. */
-#define GMS__OWN_KINDS	GMS_ACCT_GUEST_EXITS
-/* And these are counted in shards; the others by few policies, and atomically. */
+/* A sum that moves in steps; of its two slots one is always whole. */
+struct gms__exposed {
+	uint64_t latch;		/* slot[latch & 1] is whole */
+	struct gms__exposure slot[2];
+};
+
+/*
+ * Kinds below are counted in shards; of those from here on, few policies count
+ * theirs atomically, loans in shards of their own (loans.h).
+ */
 #define GMS__SHARD_KINDS	GMS_ACCT_SPLITS_OTHER
 #define GMS__LEDGER_SHARDS	(GMS__STRIPES + 1)
 
@@ -66,8 +74,7 @@ struct gms__ledger {
 	uint64_t (*now_ns)(void *ctx);	/* NULL: no clock */
 	void	*ctx;
 	struct gms__lock lock;
-	uint64_t latch;			/* slot[latch & 1] is whole */
-	struct gms__exposure slot[2];
+	struct gms__exposed shared;	/* guarded by it */
 };
 
 /* What one commit counts, added to the ledger at its end. */
@@ -122,6 +129,10 @@ static inline void gms__ledger_shared(struct gms__ledger *ledger, uint64_t more,
 		gms__ledger_expose(ledger, more, fewer);
 }
 
+/* The caller guards the sum; readers do not. */
+void gms__exposed_step(struct gms__exposed *exposed, uint64_t now, uint64_t more,
+		       uint64_t fewer);
+unsigned __int128 gms__exposed_read(const struct gms__exposed *exposed, uint64_t now);
 void gms__ledger_exposure(const struct gms__ledger *ledger, uint64_t *page_ns, uint64_t *high);
 bool gms__ledger_may_charge(uint32_t kind);
 

@@ -119,7 +119,7 @@ static struct gms__ticket *next_due(const struct gms__park *park)
 
 static bool is_blocked(int err, uint32_t reason)
 {
-	return err == -EAGAIN && reason == GMS_REASON_PINNED;
+	return err == -EAGAIN && (reason == GMS_REASON_PINNED || reason == GMS_REASON_LENT);
 }
 
 static int convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,

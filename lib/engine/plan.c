@@ -66,6 +66,52 @@ static void note_pin(struct gms__inode *node, void *ctx)
 		.reason = GMS_REASON_PINNED, .flags = pin.flags });
 }
 
+static void note_lent(struct gms__plan *plan, gms_gfn first, gms_gfn end)
+{
+	struct gms_space *space = plan->space;
+	gms_gfn lent, next;
+
+	while (first < end && gms__loans_first(space, first, end, plan->owns, &lent)) {
+		first = lent + 1;
+		while (first < end && gms__loans_first(space, first, end, plan->owns, &next) &&
+		       next == first)
+			first++;
+		note_blocker(plan, &(struct gms_blocker){ .range = { lent, first - lent },
+							  .reason = GMS_REASON_LENT });
+	}
+}
+
+/* No pin may come meanwhile. */
+static bool pinned(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_gfn *gfn)
+{
+	struct gms__claims *claims = &plan->space->claims;
+
+	if (!plan->owns && gms__gib_of(first) == gms__gib_of(end - 1) &&
+	    gms__claims_none(claims, first, end))
+		return false;
+	return gms__claims_first(claims, first, end, gfn);
+}
+
+/*
+ * Does somebody hold a page of [first, end), who is asked to let it go? *gfn is
+ * the lowest.
+ */
+static bool is_held(struct gms__plan *plan, gms_state old, gms_state new, gms_gfn first,
+		    gms_gfn end, gms_gfn *gfn, uint32_t *reason)
+{
+	gms_gfn lent;
+
+	*gfn = end;
+	if (gms__rule_blocked_by_pins(old, new) && pinned(plan, first, end, gfn))
+		*reason = GMS_REASON_PINNED;
+	if (gms__rule_blocked_by_loans(old, new) &&
+	    gms__loans_first(plan->space, first, end, plan->owns, &lent) && lent < *gfn) {
+		*gfn = lent;
+		*reason = GMS_REASON_LENT;
+	}
+	return *gfn < end;
+}
+
 /*
  * Pages [first, end) may not change. true: the walk goes on, because all that
  * is in the way shall be found.
@@ -79,12 +125,14 @@ static bool blocked(struct gms__plan *plan, int err, gms_gfn gfn, gms_gfn first,
 		plan->err = gms__plan_refuse(plan, err, gfn, reason);
 	if (!plan->want.all_blockers)
 		return false;
-	if (reason == GMS_REASON_PINNED)
+	if (reason == GMS_REASON_PINNED || reason == GMS_REASON_LENT) {
 		gms__claims_visit(&plan->space->claims,
 				  (struct gms_range){ first, end - first }, note_pin, &walk);
-	else
+		note_lent(plan, first, end);
+	} else {
 		note_blocker(plan, &(struct gms_blocker){ .range = { first, end - first },
 							  .reason = reason });
+	}
 	return true;
 }
 
@@ -106,17 +154,6 @@ static int journal(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state
 	return 0;
 }
 
-/* No pin may come meanwhile. */
-static bool pinned(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_gfn *gfn)
-{
-	struct gms__claims *claims = &plan->space->claims;
-
-	if (!plan->owns && gms__gib_of(first) == gms__gib_of(end - 1) &&
-	    gms__claims_none(claims, first, end))
-		return false;
-	return gms__claims_first(claims, first, end, gfn);
-}
-
 /* Pages [first, end) of one region, now in state old, are to turn as a segment says. */
 static int check_run(struct gms__plan *plan, const struct gms__region *row,
 		     const struct gms__segment *s, gms_gfn first, gms_gfn end, gms_state old)
@@ -125,7 +162,7 @@ static int check_run(struct gms__plan *plan, const struct gms__region *row,
 	const bool to_shared = new & GMS_STATE_SHARED;
 	const uint64_t npages = end - first;
 	uint32_t reason;
-	gms_gfn gfn;
+	gms_gfn held;
 	int err = 0;
 
 	if (old == new) {
@@ -136,8 +173,8 @@ static int check_run(struct gms__plan *plan, const struct gms__region *row,
 		err = gms__rule_check(old, new, &reason);
 	if (err)
 		return blocked(plan, err, first, first, end, reason) ? 0 : err;
-	if (gms__rule_blocked_by_pins(old, new) && pinned(plan, first, end, &gfn))
-		return blocked(plan, -EAGAIN, gfn, first, end, GMS_REASON_PINNED) ? 0 : -EAGAIN;
+	if (is_held(plan, old, new, first, end, &held, &reason))
+		return blocked(plan, -EAGAIN, held, first, end, reason) ? 0 : -EAGAIN;
 	plan->changed_pages += npages;
 	gms__map_needs_state(&plan->space->map, new, &plan->needs);
 	if (plan->space->listeners.most ||

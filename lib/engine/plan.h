@@ -222,5 +222,8 @@ struct gms__fast_result {
 };
 bool gms__fast_convert(struct gms_space *space, const struct gms_change *change, bool may_alloc,
 		       struct gms__fast_result *result);
+/* The same for loans, which hold the stripe and do not stand in their own way. */
+bool gms__fast_turn(struct gms_space *space, const struct gms_change *change,
+		    struct gms__fast_result *result);
 
 #endif

@@ -50,6 +50,12 @@ static inline bool gms__rule_blocked_by_pins(gms_state old, gms_state new)
 	       (new & ~old & GMS_STATE_MISSING);
 }
 
+/* A lent page keeps its contents, where the borrower is to find or leave them. */
+static inline bool gms__rule_blocked_by_loans(gms_state old, gms_state new)
+{
+	return old & ~new & (GMS_STATE_SHARED | GMS_STATE_POPULATED);
+}
+
 /* May a region begin so? 0 or -EINVAL. */
 int  gms__rule_first(gms_state state);
 

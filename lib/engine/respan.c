@@ -287,12 +287,14 @@ static bool take_in(const struct gms__listener *l, gms_gfn *first, gms_gfn *end)
 }
 
 /*
- * Does a page next to a gain match? It is not gained itself, so it does now, or
- * never will: that is what most gains fail at, and all it costs them.
+ * May a page next to a gain match? It is not gained itself, so it does now, or
+ * never will: that is what most gains fail at, and all it costs them. But a gain
+ * that was rounded to granules may have another next to it.
  */
 static bool neighbour(const struct gms__plan *plan, const struct gms__listener *l, gms_gfn gfn)
 {
-	return (gms__map_get(&plan->space->map, gfn) & l->ops.mask) == l->ops.value;
+	return l->ops.granule_order ||
+	       (gms__map_get(&plan->space->map, gfn) & l->ops.mask) == l->ops.value;
 }
 
 /* Blocks that have come to match whole become one span, if one can. */

@@ -35,6 +35,8 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	if (!err)
 		err = gms__park_init(&space->park);
 	if (!err)
+		err = gms__loans_init(&space->loans, opts);
+	if (!err)
 		err = gms__ledger_init(&space->ledger, opts->now_ns, opts->ctx);
 	if (!err)
 		err = gms__pool_init(&space->scratch, &space->map.mem,
@@ -66,6 +68,7 @@ void gms__space_fini(struct gms_space *space)
 		gms__mem_free(&space->map.mem, space->backend[i], sizeof(*space->backend[i]));
 	gms__mem_free(&space->map.mem, space->ledger.between, BETWEEN_BYTES);
 	gms__ledger_fini(&space->ledger);
+	gms__loans_fini(&space->loans, &space->map.mem);
 	gms__claims_fini(&space->claims);
 	gms__map_fini(&space->map);
 }
@@ -246,7 +249,7 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 {
 	struct gms__region row;
 	uint64_t check, shared;
-	gms_gfn pinned;
+	gms_gfn held;
 	int err;
 
 	for (uint64_t i = 0;; i++) {
@@ -255,11 +258,13 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 		if (gms__region_id(&row) == id)
 			break;
 	}
-	if (gms__claims_first(&space->claims, row.first, row.first + row.npages, &pinned))
+	if (gms__claims_first(&space->claims, row.first, row.first + row.npages, &held) ||
+	    gms__loans_first(space, row.first, row.first + row.npages, false, &held))
 		return -EAGAIN;
 	err = gms__listeners_region(space, &row, false);
 	if (err)
 		return err;
+	gms__loans_forget(space, row.first, row.first + row.npages, false);
 
 	shared = gms__map_count(&space->map, row.first, row.first + row.npages,
 				GMS_STATE_SHARED);

@@ -3,8 +3,8 @@
  * space.h - what a space is made of.
  *
  * Lock order (base/lock.h): the queue of parked conversions, then stripes in
- * ascending order, then listeners, then claims, then pools, then the ledger. The
- * tables of backends and of listeners change under all stripes.
+ * ascending order, then wide loans, then listeners, then claims, then pools, then
+ * the ledger. The tables of backends and of listeners change under all stripes.
  */
 #ifndef GMS_ENGINE_SPACE_H
 #define GMS_ENGINE_SPACE_H
@@ -14,6 +14,7 @@
 #include "base/pool.h"
 #include "engine/claims.h"
 #include "engine/ledger.h"
+#include "engine/loans.h"
 #include "engine/park.h"
 #include "engine/profile.h"
 #include "engine/room.h"
@@ -29,6 +30,7 @@ struct gms_space {
 	struct gms__pool    scratch;
 	struct gms__listeners listeners;
 	struct gms__park    park;
+	struct gms__loans loans;
 	const struct gms__profile *profile;
 	uint32_t split;
 	uint32_t merge;
@@ -95,6 +97,12 @@ static inline void gms__space_folios(struct gms_space *space, gms_gfn gfn, unsig
 	gms__space_add(space, gfn,
 		       gms__ledger_folios(&space->ledger, gms__stripe_of(gfn), order),
 		       gms__ledger_folios(&space->ledger, GMS__STRIPES, order), more);
+}
+
+/* May loans have to do with a page of this GiB? Its stripe is held. */
+static inline bool gms__loans_any(const struct gms_space *space, gms_gfn gfn)
+{
+	return gms__unlikely(gms__load_relaxed(&space->loans.shard[gms__stripe_of(gfn)]->here));
 }
 
 /* Not empty, and its end can be said. */

@@ -83,6 +83,16 @@ static void prepare_all_cut(struct stage *stage)
 	ck_assert_int_eq(gms_unshare(stage->space, FX_RANGE(SECOND, 64 * FX_2M), NULL), 0);
 }
 
+/* Loans until the slots and the table of leaves must grow. */
+static void prepare_lent(struct stage *stage)
+{
+	gms_loan_id id;
+
+	for (uint64_t i = 0; i < 32; i++)
+		ck_assert_int_eq(gms_lend(stage->space, i * 32 << GMS_PAGE_SHIFT, 1,
+					  GMS_LEND_BOTH, 1, &id, NULL), 0);
+}
+
 static void prepare_large(struct stage *stage)
 {
 	fx_region(stage->space, FX_RANGE(16 * FX_1G, 64 * FX_1G), 18, D, NULL);
@@ -209,6 +219,24 @@ static int act_pin(struct stage *stage)
 	return gms_pin(stage->space, FX_RANGE(900, 40), GMS_PIN_WRITE, 2, &stage->pin, NULL);
 }
 
+static int lend(struct stage *stage, gms_gfn first, uint64_t npages)
+{
+	gms_loan_id id;
+
+	return gms_lend(stage->space, first << GMS_PAGE_SHIFT, npages << GMS_PAGE_SHIFT,
+			GMS_LEND_BOTH, 1, &id, NULL);
+}
+
+static int act_lend_page(struct stage *stage)
+{
+	return lend(stage, 12345, 1);
+}
+
+static int act_lend_span(struct stage *stage)	/* wide, ragged, over two regions */
+{
+	return lend(stage, FX_1G - 1000, 3333);
+}
+
 static int act_split_2m(struct stage *stage)
 {
 	return gms_folio_split(stage->space, SECOND + 900, 0);
@@ -253,6 +281,11 @@ static const struct scenario scenarios[] = {
 	{ "other attributes, dry", prepare_dry, act_dirty, false, 0, 0 },
 	{ "share a span, dry", prepare_dry, act_share_span, false, 0, 0 },
 	{ "both ways, dry", prepare_dry, act_both_ways, false, 0, 0 },
+	{ "lend a page", prepare_nothing, act_lend_page, false, 0, 0 },
+	{ "lend a page, lent next to", prepare_lent, act_lend_page, false, 0, 0 },
+	{ "lend a span", prepare_nothing, act_lend_span, false, 0, 0 },
+	{ "lend a span of ragged", prepare_ragged, act_lend_span, false, 0, 0 },
+	{ "lend a span, dry", prepare_dry, act_lend_span, false, 0, 0 },
 	{ "split 2M", prepare_nothing, act_split_2m, false, 0, 0 },
 	{ "split 1G", prepare_nothing, act_split_1g, false, 0, 0 },
 	{ "reserve", prepare_nothing, act_reserve, true, 0, 0 },
@@ -413,6 +446,36 @@ START_TEST(what_allocates_nothing_needs_no_memory)
 }
 END_TEST
 
+/* What memory a return would like is not there: the loan is gone all the same. */
+START_TEST(a_return_loses_nothing)	/* _i: the allocation that fails, and all after it */
+{
+	const struct scenario scenario = { "return", prepare_ragged, NULL, false, 0, 0 };
+	struct gms_lend_result did;
+	struct stage stage;
+	gms_loan_id id;
+
+	stage_open(&stage, &scenario);
+	ck_assert_int_eq(gms_lend(stage.space, 1 << GMS_PAGE_SHIFT,
+				  3 * FX_2M << GMS_PAGE_SHIFT, GMS_LEND_BOTH, 1, &id, NULL), 0);
+	for (gms_gfn gfn = 0; gfn < 2 * FX_2M; gfn += 3)	/* holes in what turns */
+		ck_assert_int_eq(gms_share(stage.space, FX_RANGE(gfn, 1), NULL), 0);
+	fx_mem_fail_after(&stage.mem, (uint64_t)_i, true);
+	GMS_INIT(&did);
+	ck_assert_int_eq(gms_return(stage.space, id, &did), 0);
+	fx_mem_heal(&stage.mem);
+	fx_check(stage.space);
+	ck_assert_uint_eq(fx_event(stage.space, GMS_ACCT_RETURNS), 1);
+	/* The odd pages and one more, less the odd multiples of three that were shared. */
+	ck_assert_uint_eq(did.changed_pages + did.idle_pages, 768 + 1 - 171);
+	ck_assert_uint_eq(did.idle_pages, did.blocked_pages);
+	GMS_INIT(&did);
+	ck_assert_int_eq(gms_reclaim(stage.space, UINT64_MAX, UINT64_MAX, &did), 0);
+	ck_assert_uint_eq(did.idle_pages, 0);
+	fx_check(stage.space);
+	stage_close(&stage);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("oom");
@@ -422,5 +485,6 @@ int main(void)
 	tcase_add_loop_test(tc, every_failing_allocation_leaves_no_trace, 0,
 			    2 * (int)(sizeof(scenarios) / sizeof(scenarios[0])));
 	tcase_add_test(tc, what_allocates_nothing_needs_no_memory);
+	tcase_add_loop_test(tc, a_return_loses_nothing, 0, 6);
 	return fx_run(s);
 }

@@ -13,7 +13,7 @@
 
 #include "fixture.h"
 
-#define CREW_MAX	12
+#define CREW_MAX	72
 
 struct crew;
 

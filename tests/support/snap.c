@@ -140,6 +140,11 @@ void fx_snap_same_at(const struct fx_snap *a, const struct fx_snap *b, const cha
 	SAME(acct.folios_1g);
 	SAME(acct.pins);
 	SAME(acct.pinned_pages);
+	SAME(acct.loans);
+	SAME(acct.lent_bytes);
+	SAME(acct.lent_pages);
+	SAME(acct.idle_pages);
+	SAME(acct.slack_bytes);
 	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++)
 		ck_assert_msg(counts_refusals(kind) ||
 			      a->acct.event[kind].count == b->acct.event[kind].count,

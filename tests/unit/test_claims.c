@@ -275,7 +275,7 @@ START_TEST(gibs_of_one_stripe_come_and_go)
 		if (step % 100 == 0)
 			sound();
 	}
-	ck_assert_uint_gt(claims->shard[5].ngibs, 50);
+	ck_assert_uint_gt(claims->shard[5].gibs.n, 50);
 	ck_assert_uint_eq(claims->shard[6].here, 0);
 }
 END_TEST
@@ -314,7 +314,7 @@ START_TEST(the_same_again_takes_no_memory)
 		sound();
 		for (unsigned s = 0; s < GMS__SHARDS; s++) {
 			ck_assert_uint_eq(claims->shard[s].here, 0);
-			ck_assert_uint_eq(claims->shard[s].ngibs, 0);
+			ck_assert_uint_eq(claims->shard[s].gibs.n, 0);
 			ck_assert_ptr_null(claims->shard[s].root);
 		}
 	}
@@ -375,9 +375,9 @@ START_TEST(every_failing_allocation_changes_nothing)
 		teardown();
 		setup();
 	}
-	ck_assert_uint_gt(claims->shard[3].slab_capacity, 8);
-	ck_assert_uint_gt(claims->shard[0].place_bits, 4);
-	ck_assert_uint_gt(claims->shard[GMS__WIDE_SHARD].nslabs, 1);
+	ck_assert_uint_gt(claims->shard[3].slots.slabs.capacity, 8);
+	ck_assert_uint_gt(claims->shard[0].gibs.bits, 4);
+	ck_assert_uint_gt(claims->shard[GMS__WIDE_SHARD].slots.slabs.n, 1);
 }
 END_TEST
 
@@ -434,7 +434,7 @@ START_TEST(a_slot_wears_out)
 	gms_pin_id id = add(FX_RANGE(0, 1), 0, 1);
 
 	ck_assert(drop(id, &was));
-	gms__claims_slot(&claims->shard[0], 0)->generation = GMS__WORN_OUT - 2;
+	gms__slot_at(&claims->shard[0].slots, 0)->generation = GMS__WORN_OUT - 2;
 	id = add(FX_RANGE(0, 1), 0, 1);
 	ck_assert_uint_eq(id >> 32, GMS__WORN_OUT - 1);
 	ck_assert(drop(id, &was));
@@ -459,29 +459,29 @@ static void break_here(void)	  { claims->shard[1].here++; }
 static void break_wide(void)	  { claims->shard[2].here -= GMS__ONE_WIDE; }
 static void break_npins(void)	  { counts_at(1, 33)->npins++; }
 static void break_block(void)	  { counts_at(1, 33)->block[511]--; }
-static void break_ngibs(void)	  { claims->shard[1].ngibs--; }
-static void break_free(void)	  { claims->shard[4].free = NULL; }
-static void break_live(void)	  { gms__claims_slot(&claims->shard[4], 0)->generation++; }
-static void break_generation(void) { gms__claims_slot(&claims->shard[1], 0)->generation++; }
-static void break_slot(void)	  { gms__claims_slot(&claims->shard[1], 0)->slot = 1; }
+static void break_ngibs(void)	  { claims->shard[1].gibs.n--; }
+static void break_free(void)	  { claims->shard[4].slots.free = NULL; }
+static void break_live(void)	  { gms__slot_at(&claims->shard[4].slots, 0)->generation++; }
+static void break_generation(void) { gms__slot_at(&claims->shard[1].slots, 0)->generation++; }
+static void break_slot(void)	  { gms__slot_at(&claims->shard[1].slots, 0)->slot = 1; }
 static void break_idle(void)	  { claims->shard[4].idle->block[9] = 1; }
 
 static void break_shard(void)
 {
 	struct gms__shard *one = &claims->shard[3], *other = &claims->shard[5], swap = *one;
 
-	one->root = other->root, one->slab = other->slab, one->here = other->here;
-	other->root = swap.root, other->slab = swap.slab, other->here = swap.here;
+	one->root = other->root, one->slots.slabs = other->slots.slabs, one->here = other->here;
+	other->root = swap.root, other->slots.slabs = swap.slots.slabs, other->here = swap.here;
 }
 
 static void break_place(void)
 {
 	struct gms__shard *shard = &claims->shard[1];
-	const uint32_t i = gms__counts_home(shard, 1), last = (UINT32_C(1) << shard->place_bits) - 1;
-	struct gms__place swap = shard->place[i];
+	const uint32_t i = gms__hash_home(&shard->gibs, 1), last = (UINT32_C(1) << shard->gibs.bits) - 1;
+	struct gms__place swap = shard->gibs.place[i];
 
-	shard->place[i] = shard->place[(i + 1) & last];
-	shard->place[(i + 1) & last] = swap;
+	shard->gibs.place[i] = shard->gibs.place[(i + 1) & last];
+	shard->gibs.place[(i + 1) & last] = swap;
 }
 
 static const struct {
