@@ -317,6 +317,43 @@ static void equal(struct recount *rc, const char *what, uint64_t seen, uint64_t 
 		broken(rc, what, 0, seen, wanted);
 }
 
+/*
+ * Of what the library counted, only bounds can be recounted. A bucket says within
+ * a factor of two what fell into it, and whoever counts for a tag counted for the
+ * space before: so the accounts are read first (TG4).
+ */
+static void check_ledger(struct recount *rc)
+{
+	const struct gms__ledger *ledger = &rc->space->ledger;
+	struct gms_histogram h;
+
+	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
+		const struct gms__tag *tag = NULL;
+		uint64_t sum = gms__load(&ledger->tags.other.count[kind]), all;
+
+		while ((tag = gms__tags_each(&ledger->tags, tag)))
+			sum += gms__load(&tag->count[kind]);
+		all = gms__ledger_events(ledger, kind);
+		if (sum > all)
+			broken(rc, "I8: accounts of tags, kind", kind, sum, all);
+	}
+	for (uint32_t kind = GMS_HISTOGRAM_TO_SHARED; kind <= GMS_HISTOGRAM_TO_PRIVATE; kind++) {
+		uint64_t least = 0, most = 0;
+
+		GMS_INIT(&h);
+		gms__ledger_histogram(ledger, kind, &h);
+		for (unsigned i = 0; i < GMS_HISTOGRAM_BUCKETS; i++) {
+			least += h.bucket[i] * (i ? (UINT64_C(1) << (i - 1)) + 1 : 1);
+			most += h.bucket[i] << i;
+		}
+		if (h.sum < least || h.sum > most)
+			broken(rc, "I8: sizes of commits, histogram", kind, h.sum, least);
+		if (h.count > gms__ledger_events(ledger, GMS_ACCT_COMMITS))
+			broken(rc, "I8: number of commits, histogram", kind, h.count,
+			       gms__ledger_events(ledger, GMS_ACCT_COMMITS));
+	}
+}
+
 int gms__check(struct gms_space *space, struct gms__text *why)
 {
 	struct recount rc = { .space = space, .why = why };
@@ -358,6 +395,7 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 	equal(&rc, "I8: pins", gms__ledger_gauge(ledger, GMS__PINS), rc.pins);
 	equal(&rc, "I8: pinned pages", gms__ledger_gauge(ledger, GMS__PINNED_PAGES),
 	      rc.pinned_pages);
+	check_ledger(&rc);
 	gms__map_unlock(&space->map, GMS__ALL_STRIPES);
 	return rc.broken ? -EBADMSG : 0;
 }

@@ -81,6 +81,7 @@ struct gms__want {
 struct gms__plan {
 	struct gms_space *space;
 	struct gms__want want;
+	struct gms__tag *account;	/* of want.tag; NULL: nobody's */
 	struct gms__room room;
 	uint64_t stripes;		/* that are held */
 	bool	 owns;			/* or the GiB from the first to the last page */
@@ -220,7 +221,8 @@ struct gms__fast_result {
 	uint64_t splits;
 	uint64_t merges;
 };
-bool gms__fast_convert(struct gms_space *space, const struct gms_change *change, bool may_alloc,
+bool gms__fast_convert(struct gms_space *space, const struct gms_change *change,
+		       struct gms__tag *account, bool may_alloc,
 		       struct gms__fast_result *result);
 
 #endif

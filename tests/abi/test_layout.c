@@ -262,7 +262,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_acct_event, count, 0),
 	MEMBER(gms_acct_event, ns, 8),
 
-	STRUCT(gms_acct, 1088),
+	STRUCT(gms_acct, 1152),
 	MEMBER(gms_acct, size, 0),
 	MEMBER(gms_acct, regions, 8),
 	MEMBER(gms_acct, pages, 16),
@@ -280,6 +280,17 @@ static const struct layout layouts[] = {
 	MEMBER(gms_acct, metadata_used_bytes, 112),
 	MEMBER(gms_acct, folios, 120),
 	MEMBER(gms_acct, event, 272),
+
+	STRUCT(gms_acct_tag, 896),
+	MEMBER(gms_acct_tag, size, 0),
+	MEMBER(gms_acct_tag, tag, 8),
+	MEMBER(gms_acct_tag, event, 16),
+
+	STRUCT(gms_histogram, 536),
+	MEMBER(gms_histogram, size, 0),
+	MEMBER(gms_histogram, count, 8),
+	MEMBER(gms_histogram, sum, 16),
+	MEMBER(gms_histogram, bucket, 24),
 
 	/* linux/backing.h */
 	STRUCT(gms_backing_opts, 32),
@@ -488,6 +499,17 @@ static const struct number numbers[] = {
 	NUMBER(GMS_ACCT_BYTES_DIRECT, 48),
 	NUMBER(GMS_ACCT_REFAULTS, 49),
 	NUMBER(GMS_ACCT_REQUESTS, 50),
+	NUMBER(GMS_ACCT_TREE_UPDATES, 51),
+	NUMBER(GMS_ACCT_ACCEPTS, 52),
+	NUMBER(GMS_ACCT_RMP_UPDATES, 53),
+	NUMBER(GMS_ACCT_BYTES_FLUSHED, 54),
+	NUMBER(GMS_ACCT_TAGS_MAX, 4096),
+	NUMBER(GMS_HISTOGRAM_BUCKETS, 64),
+	NUMBER(GMS_HISTOGRAM_TO_SHARED, 0),
+	NUMBER(GMS_HISTOGRAM_TO_PRIVATE, 1),
+	NUMBER(GMS_HISTOGRAM_CONVERT_NS, 2),
+	NUMBER(GMS_ACCT_OPENMETRICS, 0),
+	NUMBER(GMS_ACCT_JSON, 1),
 
 	/* linux/backing.h */
 	NUMBER(GMS_BACKING_MEMFD, 0),

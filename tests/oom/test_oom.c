@@ -21,6 +21,8 @@
 #define SECOND	FX_1G
 #define THIRD	(FX_1G + 64 * FX_2M + 7)
 
+#define PIN_TAG	2
+
 struct stage {
 	struct fx_mem	  mem;
 	struct fx_host	 *host;
@@ -95,6 +97,8 @@ static void prepare_dry(struct stage *stage)
 	gms_pin_id id;
 
 	prepare_ragged(stage);
+	/* An account that is not had refuses nothing: what is asked for here is the pin's. */
+	ck_assert_int_eq(gms_acct_tag_add(stage->space, PIN_TAG), 0);
 	ck_assert_int_eq(gms_share(stage->space, FX_RANGE(800, 224), NULL), 0);
 	fx_mem_fail_after(&stage->mem, 0, true);
 	while (!gms_share(stage->space, FX_RANGE(gfn, 1), NULL))
@@ -206,7 +210,12 @@ static int act_bitmap(struct stage *stage)	/* ragged, over two regions with a ho
 
 static int act_pin(struct stage *stage)
 {
-	return gms_pin(stage->space, FX_RANGE(900, 40), GMS_PIN_WRITE, 2, &stage->pin, NULL);
+	return gms_pin(stage->space, FX_RANGE(900, 40), GMS_PIN_WRITE, PIN_TAG, &stage->pin, NULL);
+}
+
+static int act_account(struct stage *stage)
+{
+	return gms_acct_tag_add(stage->space, 77);
 }
 
 static int act_split_2m(struct stage *stage)
@@ -253,6 +262,8 @@ static const struct scenario scenarios[] = {
 	{ "other attributes, dry", prepare_dry, act_dirty, false, 0, 0 },
 	{ "share a span, dry", prepare_dry, act_share_span, false, 0, 0 },
 	{ "both ways, dry", prepare_dry, act_both_ways, false, 0, 0 },
+	{ "account of a tag", prepare_nothing, act_account, false, 0, 0 },
+	{ "account of another tag", prepare_ragged, act_account, false, 0, 0 },
 	{ "split 2M", prepare_nothing, act_split_2m, false, 0, 0 },
 	{ "split 1G", prepare_nothing, act_split_1g, false, 0, 0 },
 	{ "reserve", prepare_nothing, act_reserve, true, 0, 0 },
@@ -380,6 +391,27 @@ START_TEST(new_space_fails_cleanly)	/* _i & 1: all from the n-th on, or only it 
 }
 END_TEST
 
+/* What is done without memory for an account is counted for all others. */
+START_TEST(books_are_no_reason_to_fail)	/* _i: allocations that succeed */
+{
+	const struct scenario scenario = { "books", prepare_nothing, NULL, false, 0, 0 };
+	struct gms_acct_tag acct;
+	struct stage stage;
+
+	stage_open(&stage, &scenario);
+	fx_mem_fail_after(&stage.mem, (uint64_t)_i, true);
+	ck_assert_int_eq(gms_acct_charge(stage.space, 77, GMS_ACCT_REQUESTS, 3, 4), 0);
+	fx_mem_heal(&stage.mem);
+	GMS_INIT(&acct);
+	ck_assert_int_eq(gms_acct_tag(stage.space, _i < 2 ? GMS_TAG_OTHER : 77, &acct), 0);
+	ck_assert_uint_eq(acct.event[GMS_ACCT_REQUESTS].count, 3);
+	ck_assert_uint_eq(acct.event[GMS_ACCT_REQUESTS].ns, 4);
+	ck_assert_uint_eq(fx_event(stage.space, GMS_ACCT_REQUESTS), 3);
+	fx_check(stage.space);
+	stage_close(&stage);
+}
+END_TEST
+
 /* Calls whose headers say that they allocate nothing. */
 START_TEST(what_allocates_nothing_needs_no_memory)
 {
@@ -421,6 +453,7 @@ int main(void)
 	tcase_add_loop_test(tc, new_space_fails_cleanly, 0, 4);
 	tcase_add_loop_test(tc, every_failing_allocation_leaves_no_trace, 0,
 			    2 * (int)(sizeof(scenarios) / sizeof(scenarios[0])));
+	tcase_add_loop_test(tc, books_are_no_reason_to_fail, 0, 3);
 	tcase_add_test(tc, what_allocates_nothing_needs_no_memory);
 	return fx_run(s);
 }
