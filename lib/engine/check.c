@@ -47,12 +47,12 @@ static void check_state(struct recount *rc, gms_gfn gfn, gms_state state)
 {
 	uint32_t reason;
 
-	if (state & ~rc->space->profile->known)
+	if (state & ~rc->space->profile->attributes)
 		broken(rc, "C11: attributes outside the profile", gfn,
-		       state & ~rc->space->profile->known, 0);
+		       state & ~rc->space->profile->attributes, 0);
 	if (gms__rule_check(state, state, &reason))
 		broken(rc, "I4: state not allowed", gfn, state, 0);
-	if (rc->space->profile->direct_map != GMS__DIRECT_MAP_AS_TOLD &&
+	if (rc->space->profile->direct_map != GMS_DIRECT_MAP_AS_TOLD &&
 	    gms__profile_first(rc->space->profile, state) != state)
 		broken(rc, "C11: direct map not as the profile has it", gfn, state,
 		       gms__profile_first(rc->space->profile, state));

@@ -16,7 +16,7 @@
 
 int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, size_t nchanges)
 {
-	const struct gms__profile *profile = plan->space->profile;
+	const struct gms_profile_info *profile = plan->space->profile;
 	const size_t room = gms__batch_room(nchanges);
 	struct gms__segment *segment;
 

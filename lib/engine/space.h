@@ -29,7 +29,7 @@ struct gms_space {
 	struct gms__pool    scratch;
 	struct gms__listeners listeners;
 	struct gms__park    park;
-	const struct gms__profile *profile;
+	const struct gms_profile_info *profile;
 	uint32_t split;
 	uint32_t merge;
 	uint32_t merge_after_commits;	/* under GMS_MERGE_DEFERRED */
