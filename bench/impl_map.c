@@ -35,11 +35,11 @@ static void *create(uint64_t npages)
 
 	must(m ? 0 : -ENOMEM, "aligned_alloc");
 	memset(m, 0, bytes);
-	must(gms__map_init(&m->map, &gms__mem_libc), "gms__map_init");
+	must(gms__map_init(&m->map, &gms__mem_libc, 0), "gms__map_init");
 	memset(&row, 0, sizeof(row));
 	row.npages = npages;
 	row.id_order = 1 << 8;
-	must(gms__region_insert(&m->map, &row, 0), "gms__region_insert");
+	must(gms__region_insert(&m->map, &row, 0, false), "gms__region_insert");
 	gms__region_find(&m->map, 0, &m->row, &check);
 	return m;
 }

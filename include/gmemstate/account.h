@@ -74,6 +74,10 @@ enum gms_acct_kind {
 	GMS_ACCT_BYTES_DIRECT,	   /**< Bytes moved without a copy, straight to the page. */
 	GMS_ACCT_REFAULTS,	   /**< Faults expected because mappings were dropped. */
 	GMS_ACCT_REQUESTS,	   /**< I/O requests served. */
+	GMS_ACCT_TREE_UPDATES,	   /**< Stores into the trees that hold attributes. */
+	GMS_ACCT_ACCEPTS,	   /**< Guest instructions that accept, validate or rescind. */
+	GMS_ACCT_RMP_UPDATES,	   /**< Entries of a reverse map written (RMPUPDATE). */
+	GMS_ACCT_BYTES_FLUSHED,	   /**< Bytes written back from caches. */
 	GMS_ACCT_KINDS		   /**< Number of kinds of this version. */
 };
 
@@ -115,6 +119,48 @@ struct gms_acct {
 	struct gms_acct_event event[GMS_ACCT_KINDS]; /**< By enum gms_acct_kind. */
 };
 
+/** Most tags that a space keeps accounts of, beside #GMS_TAG_OTHER. */
+#define GMS_ACCT_TAGS_MAX	4096u
+
+/**
+ * The account of all tags that have none of their own: those beyond
+ * #GMS_ACCT_TAGS_MAX, and those that came when there was no memory for one.
+ */
+#define GMS_TAG_OTHER		UINT64_MAX
+
+/** @brief One owner's account. Clear with GMS_INIT() first. */
+struct gms_acct_tag {
+	size_t	size;	/**< Bytes of this struct the caller knows. */
+	gms_tag tag;	/**< Whose. */
+	struct gms_acct_event event[GMS_ACCT_KINDS]; /**< By enum gms_acct_kind. */
+};
+
+/** Buckets of a histogram. */
+#define GMS_HISTOGRAM_BUCKETS	64u
+
+/** @brief Which histogram. Grows at the end only. */
+enum gms_histogram_kind {
+	GMS_HISTOGRAM_TO_SHARED = 0, /**< Pages a commit turned shared, if any. */
+	GMS_HISTOGRAM_TO_PRIVATE,    /**< Pages a commit turned private, if any. */
+	GMS_HISTOGRAM_CONVERT_NS,    /**< Time of conversion calls; none without a clock. */
+	GMS_HISTOGRAM_COUNT	     /**< Number of histograms of this version. */
+};
+
+/** @brief A histogram by powers of two. Clear with GMS_INIT() first. */
+struct gms_histogram {
+	size_t	 size;	/**< Bytes of this struct the caller knows. */
+	uint64_t count;	/**< Values: the sum of the buckets. */
+	uint64_t sum;	/**< Sum of the values. */
+	/** [i]: values above 2^(i-1), up to and with 2^i; [0]: 0 and 1; the last: the rest too. */
+	uint64_t bucket[GMS_HISTOGRAM_BUCKETS];
+};
+
+/** @brief What gms_acct_write() writes. */
+enum gms_acct_format {
+	GMS_ACCT_OPENMETRICS = 0, /**< OpenMetrics text, as Prometheus reads it. */
+	GMS_ACCT_JSON		  /**< One JSON object. */
+};
+
 /**
  * @brief Read the ledger.
  *
@@ -138,20 +184,135 @@ gms_acct_read(const struct gms_space *space, struct gms_acct *acct);
  * @brief Add what only the embedder sees.
  *
  * @param space The space.
- * @param tag   Who caused it; not used by this version, which keeps totals of a space.
+ * @param tag   Who caused it; 0: nobody in particular. It counts for the space as well.
  * @param kind  A kind from #GMS_ACCT_GUEST_EXITS on; the library counts the others itself.
  * @param count How many; 0 adds time only.
  * @param ns    Time spent on them; 0 if not known.
  * @retval 0       Added.
  * @retval -EINVAL NULL @p space; a kind that cannot be charged.
  * @par Threads
- * W, but takes no lock; async-signal-safe.
+ * W, but takes no lock; async-signal-safe for tag 0 and for tags that have an
+ * account: another makes one, which allocates. See gms_acct_tag_add().
  * @par Cost
- * Two atomic additions.
+ * Two atomic additions, four with a tag.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int
 gms_acct_charge(struct gms_space *space, gms_tag tag, uint32_t kind, uint64_t count, uint64_t ns);
+
+/**
+ * @brief Make the account of a tag.
+ *
+ * Calls that are given a tag make it themselves when it is new. Where there is
+ * no memory for it, or none may be asked for (#GMS_CONVERT_NO_ALLOC), or there
+ * are #GMS_ACCT_TAGS_MAX already, what they do is counted for #GMS_TAG_OTHER:
+ * books are no reason to refuse a guest its conversion, and the sum over the
+ * accounts stays exact. Who wants to be sure of an account, or to charge from a
+ * signal handler, makes it here.
+ *
+ * @param space The space.
+ * @param tag   Any but 0; twice is fine. Accounts live as long as the space.
+ * @retval 0       There is one.
+ * @retval -EINVAL NULL @p space; @p tag is 0.
+ * @retval -ENOSPC There are #GMS_ACCT_TAGS_MAX accounts.
+ * @retval -ENOMEM Out of memory.
+ * @par Threads
+ * W, but takes no lock.
+ * @par Cost
+ * At most two allocations: 8 KiB with the first tag of a space, and under a KiB each.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int gms_acct_tag_add(struct gms_space *space, gms_tag tag);
+
+/**
+ * @brief Read one owner's account.
+ *
+ * What it holds: the conversions made with the tag, with what backends charged
+ * during them; its pins; what was charged with it. Merges have no owner: a folio
+ * grows together because all who held parts of it let go.
+ * The sum over all accounts never exceeds the space's own counts.
+ *
+ * @param space The space.
+ * @param tag   Any but 0; #GMS_TAG_OTHER always has one.
+ * @param acct  Where it goes. Cleared with GMS_INIT() before.
+ * @retval 0       Filled in. Each number is exact; beside a writer they may be of
+ *                 different moments.
+ * @retval -EINVAL NULL; @p tag is 0; a size smaller than its own member.
+ * @retval -E2BIG  @p acct is longer than this library knows and not zero there.
+ * @retval -ENOENT Nothing was done with that tag yet.
+ * @par Threads
+ * R; async-signal-safe.
+ * @par Cost
+ * A hash look-up and two loads a kind.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_acct_tag(const struct gms_space *space, gms_tag tag, struct gms_acct_tag *acct);
+
+/**
+ * @brief The lowest tag above another that has an account.
+ *
+ * To visit all: begin after 0, go on after each answer. #GMS_TAG_OTHER comes
+ * last, and only if something was counted there.
+ *
+ * @param space The space.
+ * @param after Any tag.
+ * @param tag   Where the answer goes; untouched if there is none.
+ * @retval 0       Filled in.
+ * @retval -EINVAL NULL.
+ * @retval -ENOENT No account of a tag above.
+ * @par Threads
+ * R; async-signal-safe.
+ * @par Cost
+ * Linear in the tags.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_acct_tag_next(const struct gms_space *space, gms_tag after, gms_tag *tag);
+
+/**
+ * @brief Read a histogram.
+ *
+ * @param space     The space.
+ * @param kind      enum gms_histogram_kind.
+ * @param histogram Where it goes. Cleared with GMS_INIT() before.
+ * @retval 0       Filled in. Each number is exact; beside a writer they may be of
+ *                 different moments.
+ * @retval -EINVAL NULL; unknown @p kind; a size smaller than its own member.
+ * @retval -E2BIG  @p histogram is longer than this library knows and not zero there.
+ * @par Threads
+ * R; async-signal-safe.
+ * @par Cost
+ * Some four hundred loads.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_acct_histogram(const struct gms_space *space, uint32_t kind,
+		   struct gms_histogram *histogram);
+
+/**
+ * @brief Write the whole ledger: gauges, events, histograms, accounts of tags.
+ *
+ * OpenMetrics names begin with gmemstate_ and end with their unit. Of the
+ * accounts of tags only what is not 0 is written.
+ *
+ * @param space  The space.
+ * @param format enum gms_acct_format.
+ * @param write  Called once a line, the end of line included.
+ * @param ctx    Handed to @p write.
+ * @retval 0       Written.
+ * @retval -EINVAL NULL @p space or @p write; unknown @p format.
+ * @retval other   What @p write returned.
+ * @par On error
+ * What was written before stays written; @p write is not called again.
+ * @par Threads
+ * R; async-signal-safe if @p write is. Needs less than 2 KiB of stack.
+ * @par Cost
+ * Linear in kinds times tags.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_acct_write(const struct gms_space *space, uint32_t format, gms_write_fn *write, void *ctx);
 
 /**
  * @brief The name of a kind, as reports print it: "pages_to_shared".

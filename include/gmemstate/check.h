@@ -31,12 +31,6 @@ GMS_BEGIN_DECLS
 GMS_API GMS_MUST_CHECK int gms_check(struct gms_space *space, char *why, size_t bytes);
 
 /**
- * @brief Takes text: @p bytes bytes, not NUL-terminated.
- * @return 0 to go on; anything else stops and is returned.
- */
-typedef int gms_write_fn(void *ctx, const char *text, size_t bytes);
-
-/**
  * @brief Write the runs of a range, one a line, for people.
  *
  * Each line: first and last frame in hexadecimal, pages, order of the folio at

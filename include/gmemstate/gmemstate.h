@@ -13,7 +13,9 @@
 #include <gmemstate/folio.h>
 #include <gmemstate/lend.h>
 #include <gmemstate/listen.h>
+#include <gmemstate/model.h>
 #include <gmemstate/pin.h>
+#include <gmemstate/profile.h>
 #include <gmemstate/space.h>
 #include <gmemstate/state.h>
 #include <gmemstate/types.h>

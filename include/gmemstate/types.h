@@ -65,6 +65,12 @@ struct gms_range {
 	uint64_t npages;	/**< Length in pages, at least 1. */
 };
 
+/**
+ * @brief Takes text: @p bytes bytes, not NUL-terminated.
+ * @return 0 to go on; anything else stops and is returned.
+ */
+typedef int gms_write_fn(void *ctx, const char *text, size_t bytes);
+
 /** The host may touch the page; clear: private to the guest. */
 #define GMS_STATE_SHARED	(UINT32_C(1) << 0)
 /** Present in the host kernel's direct map. */

@@ -99,7 +99,9 @@ int gms_batch_commit(struct gms_batch *batch, const struct gms_convert_opts *the
 		     struct gms_convert_result *result)
 {
 	struct gms_convert_opts opts;
+	struct gms__ledger *ledger;
 	struct gms__want want;
+	uint64_t began_ns;
 	int err = 0;
 
 	if (!batch)
@@ -113,11 +115,14 @@ int gms_batch_commit(struct gms_batch *batch, const struct gms_convert_opts *the
 		err = gms__check_opts(&opts);
 	if (err)
 		return err;
+	ledger = &batch->plan.space->ledger;
+	began_ns = gms__ledger_now(ledger);
 	want = gms__wanted(&opts);
 	gms__plan_reuse(&batch->plan, &want);
 	if (batch->changes.n)
 		err = gms__plan_changes(&batch->plan, batch->changes.items, batch->changes.n);
 	err = gms__carry_out(&batch->plan, err, opts.mode == GMS_CONVERT_PROGRESS, result);
 	gms__plan_rest(&batch->plan);
+	gms__ledger_took(ledger, began_ns);
 	return err;
 }

@@ -71,19 +71,28 @@ static void report_fast(const struct gms__fast_result *fast, gms_gfn next,
 	gms__sized_out(result, &ours, sizeof(ours));
 }
 
-/* One valid change of nobody's; the result, if any, is of a size that is known. */
+/* One valid change; the result, if any, is of a size that is known. */
 static int convert_one(struct gms_space *space, const struct gms_change *change,
 		       const struct gms__want *want, bool progress,
 		       struct gms_convert_result *result)
 {
 	struct gms__fast_result fast;
 
-	if (!gms__fast_convert(space, change, !want->no_alloc, &fast))
+	if (!gms__fast_convert(space, change,
+			       gms__tag_of(&space->ledger.tags, want->tag, !want->no_alloc),
+			       !want->no_alloc, &fast))
 		return convert(space, change, 1, want, progress, result);
 	if (result)
 		report_fast(&fast, progress ? change->range.first + change->range.npages : 0,
 			    result);
 	return 0;
+}
+
+static void convert_none(struct gms_space *space, const struct gms__want *want)
+{
+	gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
+	gms__tag_count(gms__tag_of(&space->ledger.tags, want->tag, !want->no_alloc),
+		       GMS_ACCT_CONVERTS, 1);
 }
 
 #define FLAGS	(GMS_CONVERT_NO_ALLOC | GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS)
@@ -143,6 +152,8 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 {
 	struct gms_convert_opts opts;
 	struct gms__want want;
+	uint64_t began_ns;
+	bool progress;
 	int err = 0;
 
 	if (!space || (nchanges && !changes))
@@ -158,15 +169,17 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 		err = check_changes(space, changes, nchanges, result);
 	if (err)
 		return err;
-	if (!nchanges) {
-		gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
-		return 0;
-	}
+	began_ns = gms__ledger_now(&space->ledger);
+	progress = opts.mode == GMS_CONVERT_PROGRESS;
 	want = gms__wanted(&opts);
-	if (nchanges == 1 && !want.tag && !want.dry_run)
-		return convert_one(space, changes, &want, opts.mode == GMS_CONVERT_PROGRESS,
-				   result);
-	return convert(space, changes, nchanges, &want, opts.mode == GMS_CONVERT_PROGRESS, result);
+	if (!nchanges)
+		convert_none(space, &want);
+	else if (nchanges == 1 && !want.dry_run)
+		err = convert_one(space, changes, &want, progress, result);
+	else
+		err = convert(space, changes, nchanges, &want, progress, result);
+	gms__ledger_took(&space->ledger, began_ns);
+	return err;
 }
 
 int gms_convert_park(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
@@ -212,6 +225,7 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 {
 	const struct gms__import import = { range, mask, value, granule_order, how, le_bitmap };
 	struct gms__plan plan;
+	uint64_t began_ns;
 	int err;
 
 	if (!space || !le_bitmap)
@@ -227,9 +241,11 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 			outside_profile(range.first, result);
 		return -EOPNOTSUPP;
 	}
+	began_ns = gms__ledger_now(&space->ledger);
 	gms__plan_begin(&plan, space, &(struct gms__want){ 0 });
 	err = gms__carry_out(&plan, gms__import_add(&plan, &import), false, result);
 	gms__plan_drop(&plan);
+	gms__ledger_took(&space->ledger, began_ns);
 	return err;
 }
 
@@ -238,6 +254,7 @@ static int turn(struct gms_space *space, struct gms_range range, gms_state set, 
 		struct gms_convert_result *result)
 {
 	const struct gms_change change = { range, set, clear };
+	uint64_t began_ns;
 	int err;
 
 	if (!space)
@@ -247,7 +264,10 @@ static int turn(struct gms_space *space, struct gms_range range, gms_state set, 
 		return err;
 	if (!gms__range_ok(range))
 		return -EINVAL;
-	return convert_one(space, &change, &(struct gms__want){ 0 }, false, result);
+	began_ns = gms__ledger_now(&space->ledger);
+	err = convert_one(space, &change, &(struct gms__want){ 0 }, false, result);
+	gms__ledger_took(&space->ledger, began_ns);
+	return err;
 }
 
 int gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_result *result)

@@ -112,7 +112,7 @@ static int refusal(uint32_t reason)
 }
 
 static int pin_locked(struct gms_space *space, struct gms_range range, uint32_t flags,
-		      gms_tag tag, gms_pin_id *id, gms_gfn *error_gfn)
+		      gms_tag tag, struct gms__tag *account, gms_pin_id *id, gms_gfn *error_gfn)
 {
 	struct gms__ledger_shard *shard = gms__space_shard(space, range.first);
 	struct gms_gup_iter it;
@@ -126,6 +126,7 @@ static int pin_locked(struct gms_space *space, struct gms_range range, uint32_t 
 	}
 	if (err) {
 		gms__shard_count(shard, GMS_ACCT_PINS_REFUSED, 1);
+		gms__tag_count(account, GMS_ACCT_PINS_REFUSED, 1);
 		return err;
 	}
 	err = gms__claims_add(&space->claims, range, flags, tag, id);
@@ -134,20 +135,23 @@ static int pin_locked(struct gms_space *space, struct gms_range range, uint32_t 
 	gms__shard_gauge(shard, GMS__PINS, 1);
 	gms__shard_gauge(shard, GMS__PINNED_PAGES, range.npages);
 	gms__shard_count(shard, GMS_ACCT_PINS, 1);
+	gms__tag_count(account, GMS_ACCT_PINS, 1);
 	return 0;
 }
 
 int gms_pin(struct gms_space *space, struct gms_range range, uint32_t flags, gms_tag tag,
 	    gms_pin_id *id, gms_gfn *error_gfn)
 {
+	struct gms__tag *account;
 	uint64_t stripes;
 	int err;
 
 	if (!space || !id || !gms__range_ok(range) || (flags & ~PIN_FLAGS))
 		return -EINVAL;
+	account = gms__tag_of(&space->ledger.tags, tag, true);
 	stripes = gms__map_stripes(range);
 	gms__map_lock(&space->map, stripes, range.first, range.first + range.npages);
-	err = pin_locked(space, range, flags, tag, id, error_gfn);
+	err = pin_locked(space, range, flags, tag, account, id, error_gfn);
 	gms__map_unlock(&space->map, stripes);
 	return err;
 }
@@ -157,6 +161,7 @@ int gms_unpin(struct gms_space *space, gms_pin_id id)
 	struct gms__tables tables;
 	struct gms_range range;
 	uint64_t stripes;
+	gms_tag tag;
 	bool found;
 
 	if (!space)
@@ -167,7 +172,7 @@ int gms_unpin(struct gms_space *space, gms_pin_id id)
 		return -ENOENT;
 	memset(&tables, 0, sizeof(tables));
 	gms__map_lock_stripes(&space->map, stripes);
-	found = gms__claims_remove(&space->claims, id, &range);
+	found = gms__claims_remove(&space->claims, id, &range, &tag);
 	if (found) {
 		const gms_gfn end = range.first + range.npages;
 		struct gms__ledger_shard *shard =
@@ -176,6 +181,7 @@ int gms_unpin(struct gms_space *space, gms_pin_id id)
 		gms__shard_gauge(shard, GMS__PINS, (uint64_t)-1);
 		gms__shard_gauge(shard, GMS__PINNED_PAGES, -range.npages);
 		gms__shard_count(shard, GMS_ACCT_UNPINS, 1);
+		gms__tag_count(gms__tag_of(&space->ledger.tags, tag, false), GMS_ACCT_UNPINS, 1);
 		/* A large conversion does not wait for the pin; what it owns merges later. */
 		if (gms__map_any_owned(&space->map, range.first, end)) {
 			gms__map_unlock(&space->map, stripes);

@@ -10,19 +10,6 @@
 #include "base/sized.h"
 #include "engine/space.h"
 
-static int mem_ops(const struct gms_mem_ops *theirs, struct gms_mem_ops *ours)
-{
-	int err;
-
-	*ours = gms__mem_libc;
-	if (!theirs)
-		return 0;
-	err = gms__sized_in(ours, sizeof(*ours), theirs);
-	if (err)
-		return err;
-	return ours->alloc && ours->free ? 0 : -EINVAL;
-}
-
 int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 {
 	struct gms_space_opts opts;
@@ -36,7 +23,7 @@ int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 	if (theirs)
 		err = gms__sized_in(&opts, sizeof(opts), theirs);
 	if (!err)
-		err = mem_ops(opts.mem, &mem);
+		err = gms__mem_ops_in(&mem, opts.mem);
 	if (err)
 		return err;
 	if (!gms__profile_get(opts.profile) || opts.split > GMS_SPLIT_NONE ||
@@ -101,7 +88,7 @@ static int check_region(const struct gms_space *space, const struct gms_region_o
 		return -EINVAL;
 	if ((opts->state & ~GMS_STATE_ALL) || gms__rule_first(opts->state))
 		return -EINVAL;
-	return opts->state & ~space->profile->known ? -EOPNOTSUPP : 0;
+	return opts->state & ~space->profile->attributes ? -EOPNOTSUPP : 0;
 }
 
 int gms_region_add(struct gms_space *space, const struct gms_region_opts *theirs, uint32_t *id)

@@ -22,6 +22,7 @@ enum gms__rank {
 	GMS__RANK_PALETTE,	/* the states in use */
 	GMS__RANK_POOL,		/* free lists */
 	GMS__RANK_LEDGER,	/* exposure */
+	GMS__RANK_MODEL,	/* what a model of a host remembers */
 };
 
 struct gms__lock {

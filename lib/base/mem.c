@@ -4,9 +4,11 @@
  */
 #include "base/mem.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "base/atomic.h"
+#include "base/sized.h"
 
 #define ADDRESS_LIMIT	(UINT64_C(1) << 48)
 
@@ -31,6 +33,17 @@ const struct gms_mem_ops gms__mem_libc = {
 	.alloc = libc_alloc,
 	.free = libc_free,
 };
+
+int gms__mem_ops_in(struct gms_mem_ops *ours, const struct gms_mem_ops *theirs)
+{
+	int err;
+
+	GMS_INIT(ours);
+	err = gms__sized_in(ours, sizeof(*ours), theirs ? theirs : &gms__mem_libc);
+	if (err)
+		return err;
+	return ours->alloc && ours->free ? 0 : -EINVAL;
+}
 
 void gms__mem_init(struct gms__mem *mem, const struct gms_mem_ops *ops)
 {

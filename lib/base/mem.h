@@ -24,6 +24,8 @@ struct gms__mem {
 /* The C library's allocator. */
 extern const struct gms_mem_ops gms__mem_libc;
 
+/* What the embedder gave, or the C library's for NULL: 0, -EINVAL or -E2BIG. */
+int   gms__mem_ops_in(struct gms_mem_ops *ours, const struct gms_mem_ops *theirs);
 void  gms__mem_init(struct gms__mem *mem, const struct gms_mem_ops *ops);
 /* Aligned to a cache line, not cleared. */
 void *gms__mem_alloc(struct gms__mem *mem, size_t bytes);

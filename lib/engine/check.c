@@ -47,12 +47,12 @@ static void check_state(struct recount *rc, gms_gfn gfn, gms_state state)
 {
 	uint32_t reason;
 
-	if (state & ~rc->space->profile->known)
+	if (state & ~rc->space->profile->attributes)
 		broken(rc, "C11: attributes outside the profile", gfn,
-		       state & ~rc->space->profile->known, 0);
+		       state & ~rc->space->profile->attributes, 0);
 	if (gms__rule_check(state, state, &reason))
 		broken(rc, "I4: state not allowed", gfn, state, 0);
-	if (rc->space->profile->direct_map != GMS__DIRECT_MAP_AS_TOLD &&
+	if (rc->space->profile->direct_map != GMS_DIRECT_MAP_AS_TOLD &&
 	    gms__profile_first(rc->space->profile, state) != state)
 		broken(rc, "C11: direct map not as the profile has it", gfn, state,
 		       gms__profile_first(rc->space->profile, state));
@@ -336,6 +336,43 @@ static void check_loans(struct recount *rc)
 	      gms__loans_sum(rc->space, GMS__SLACK_BYTES), sums.slack_bytes);
 }
 
+/*
+ * Of what the library counted, only bounds can be recounted. A bucket says within
+ * a factor of two what fell into it, and whoever counts for a tag counted for the
+ * space before: so the accounts are read first (TG4).
+ */
+static void check_ledger(struct recount *rc)
+{
+	const struct gms__ledger *ledger = &rc->space->ledger;
+	struct gms_histogram h;
+
+	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
+		const struct gms__tag *tag = NULL;
+		uint64_t sum = gms__load(&ledger->tags.other.count[kind]), all;
+
+		while ((tag = gms__tags_each(&ledger->tags, tag)))
+			sum += gms__load(&tag->count[kind]);
+		all = gms__loans_events(rc->space, kind);
+		if (sum > all)
+			broken(rc, "I8: accounts of tags, kind", kind, sum, all);
+	}
+	for (uint32_t kind = GMS_HISTOGRAM_TO_SHARED; kind <= GMS_HISTOGRAM_TO_PRIVATE; kind++) {
+		uint64_t least = 0, most = 0;
+
+		GMS_INIT(&h);
+		gms__ledger_histogram(ledger, kind, &h);
+		for (unsigned i = 0; i < GMS_HISTOGRAM_BUCKETS; i++) {
+			least += h.bucket[i] * (i ? (UINT64_C(1) << (i - 1)) + 1 : 1);
+			most += h.bucket[i] << i;
+		}
+		if (h.sum < least || h.sum > most)
+			broken(rc, "I8: sizes of commits, histogram", kind, h.sum, least);
+		if (h.count > gms__ledger_events(ledger, GMS_ACCT_COMMITS))
+			broken(rc, "I8: number of commits, histogram", kind, h.count,
+			       gms__ledger_events(ledger, GMS_ACCT_COMMITS));
+	}
+}
+
 int gms__check(struct gms_space *space, struct gms__text *why)
 {
 	struct recount rc = { .space = space, .why = why };
@@ -378,6 +415,7 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 	equal(&rc, "I8: pinned pages", gms__ledger_gauge(ledger, GMS__PINNED_PAGES),
 	      rc.pinned_pages);
 	check_loans(&rc);
+	check_ledger(&rc);
 	gms__map_unlock(&space->map, GMS__ALL_STRIPES);
 	return rc.broken ? -EBADMSG : 0;
 }

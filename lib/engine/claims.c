@@ -132,7 +132,8 @@ uint64_t gms__claims_stripes(struct gms__claims *claims, gms_pin_id id)
 	return stripes;
 }
 
-bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_range *range)
+bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_range *range,
+			gms_tag *tag)
 {
 	const unsigned s = gms__slot_shard(id);
 	struct gms__shard *shard = &claims->shard[s];
@@ -142,6 +143,7 @@ bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_ra
 	claim = gms__slots_find(&shard->slots, id);
 	if (claim) {
 		*range = range_of(claim);
+		*tag = claim->tag;
 		gms__itree_remove(&shard->root, &claim->node);
 		count_here(shard, -UINT64_C(1));
 		if (s == GMS__WIDE_SHARD)

@@ -80,8 +80,9 @@ int  gms__claims_add(struct gms__claims *claims, struct gms_range range, uint32_
 		     gms_tag tag, gms_pin_id *id);
 /* The stripes to hold while this pin is removed; 0: there is no such pin. */
 uint64_t gms__claims_stripes(struct gms__claims *claims, gms_pin_id id);
-/* The caller holds them. false: no such pin, or not any more. */
-bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_range *range);
+/* The caller holds them. What it held and whose it was, or false: no such pin any more. */
+bool gms__claims_remove(struct gms__claims *claims, gms_pin_id id, struct gms_range *range,
+			gms_tag *tag);
 /*
  * Does a pin meet [first, end)? *gfn is the lowest page that one holds. The
  * caller need not hold a stripe if no pin can come into the range otherwise.

@@ -20,6 +20,7 @@
 /* The change, and what it comes to. */
 struct fast {
 	struct gms_space *space;
+	struct gms__tag *account;
 	const struct gms__region *row;
 	gms_gfn	  first, end;
 	gms_state set, clear;
@@ -67,35 +68,48 @@ static unsigned cut(struct fast *f, uint64_t word)
 		if (all && all != GMS__GIB_PAGES) {
 			gms__shape_cut(space, f->row, gfn, GMS_ORDER_1G, true, NULL);
 			gms__space_count(space, gfn, GMS_ACCT_SPLITS_1G, 1);
+			gms__tag_count(f->account, GMS_ACCT_SPLITS_1G, 1);
 			n++;
 		}
 	}
 	if (shared && shared != GMS__BLOCK_PAGES) {
 		gms__shape_cut(space, f->row, gfn, GMS_ORDER_2M, true, NULL);
 		gms__space_count(space, gfn, GMS_ACCT_SPLITS_2M, 1);
+		gms__tag_count(f->account, GMS_ACCT_SPLITS_2M, 1);
 		n++;
 	}
 	return n;
 }
 
+static void tally(struct fast *f, struct gms__ledger_shard *shard, uint32_t kind, uint64_t n)
+{
+	gms__shard_count(shard, kind, n);
+	gms__tag_count(f->account, kind, n);
+}
+
 static void count(struct fast *f)
 {
-	struct gms__ledger *ledger = &f->space->ledger;
+	const uint64_t shared = f->turned[GMS__TO_SHARED], hidden = f->turned[GMS__TO_PRIVATE];
 	struct gms__ledger_shard *shard = gms__space_shard(f->space, f->first);
 	const uint64_t unchanged = f->end - f->first - f->changed;
+	struct gms__ledger *ledger = &f->space->ledger;
 
-	gms__shard_count(shard, GMS_ACCT_CONVERTS, 1);
+	tally(f, shard, GMS_ACCT_CONVERTS, 1);
 	if (unchanged)
-		gms__shard_count(shard, GMS_ACCT_PAGES_UNCHANGED, unchanged);
+		tally(f, shard, GMS_ACCT_PAGES_UNCHANGED, unchanged);
 	if (!f->changed)
 		return;
-	gms__shard_count(shard, GMS_ACCT_COMMITS, 1);
-	gms__shard_count(shard, GMS_ACCT_PAGES_CHANGED, f->changed);
-	if (f->turned[GMS__TO_SHARED])
-		gms__shard_count(shard, GMS_ACCT_PAGES_TO_SHARED, f->turned[GMS__TO_SHARED]);
-	if (f->turned[GMS__TO_PRIVATE])
-		gms__shard_count(shard, GMS_ACCT_PAGES_TO_PRIVATE, f->turned[GMS__TO_PRIVATE]);
-	gms__ledger_shared(ledger, f->turned[GMS__TO_SHARED], f->turned[GMS__TO_PRIVATE]);
+	tally(f, shard, GMS_ACCT_COMMITS, 1);
+	tally(f, shard, GMS_ACCT_PAGES_CHANGED, f->changed);
+	if (shared) {
+		tally(f, shard, GMS_ACCT_PAGES_TO_SHARED, shared);
+		gms__ledger_size(ledger, shard, GMS_HISTOGRAM_TO_SHARED, shared);
+	}
+	if (hidden) {
+		tally(f, shard, GMS_ACCT_PAGES_TO_PRIVATE, hidden);
+		gms__ledger_size(ledger, shard, GMS_HISTOGRAM_TO_PRIVATE, hidden);
+	}
+	gms__ledger_shared(ledger, shared, hidden);
 }
 
 static void change(struct fast *f, struct gms__edit *e, struct gms__tables *tables,
@@ -163,8 +177,8 @@ static bool is_small(const struct gms_space *space, struct gms_range range)
 	       (range.first + range.npages - 1) / GMS__BLOCK_PAGES;
 }
 
-static bool held(struct gms_space *space, const struct gms_change *c, bool may_alloc, bool loans,
-		 struct gms__fast_result *result)
+static bool held(struct gms_space *space, const struct gms_change *c, struct gms__tag *account,
+		 bool may_alloc, bool loans, struct gms__fast_result *result)
 {
 	struct gms__tables tables;
 	struct fast f;
@@ -173,6 +187,7 @@ static bool held(struct gms_space *space, const struct gms_change *c, bool may_a
 	f.space = space;
 	f.first = c->range.first;
 	f.end = f.first + c->range.npages;
+	f.account = account;
 	f.set = c->set;
 	f.clear = c->clear;
 	f.changed = 0;
@@ -192,12 +207,13 @@ static bool held(struct gms_space *space, const struct gms_change *c, bool may_a
 }
 
 bool gms__fast_turn(struct gms_space *space, const struct gms_change *c,
-		    struct gms__fast_result *result)
+		    struct gms__tag *account, struct gms__fast_result *result)
 {
-	return is_small(space, c->range) && held(space, c, true, false, result);
+	return is_small(space, c->range) && held(space, c, account, true, false, result);
 }
 
-bool gms__fast_convert(struct gms_space *space, const struct gms_change *c, bool may_alloc,
+bool gms__fast_convert(struct gms_space *space, const struct gms_change *c,
+		       struct gms__tag *account, bool may_alloc,
 		       struct gms__fast_result *result)
 {
 	struct gms__lock *lock = &space->map.stripe[gms__stripe_of(c->range.first)].lock;
@@ -206,7 +222,7 @@ bool gms__fast_convert(struct gms_space *space, const struct gms_change *c, bool
 	if (!is_small(space, c->range))
 		return false;
 	gms__lock(lock);
-	done = held(space, c, may_alloc, gms__loans_any(space, c->range.first), result);
+	done = held(space, c, account, may_alloc, gms__loans_any(space, c->range.first), result);
 	gms__unlock(lock);
 	return done;
 }

@@ -215,7 +215,8 @@ void gms__shape_merge_apart(struct gms_space *space, gms_gfn first, gms_gfn end,
 	}
 	memset(&charge, 0, sizeof(charge));
 	gms__shape_merge(space, first, end, tables, &charge);
-	gms__ledger_charge(&space->ledger, gms__space_shard(space, first), &charge);
+	gms__ledger_charge(&space->ledger, gms__space_shard(space, first), NULL,
+			   &charge);
 }
 
 int gms__shape_grow(struct gms_space *space, const struct gms__region *row, gms_gfn gfn,

@@ -8,9 +8,11 @@
 
 #include "base/atomic.h"
 
-int gms__ledger_init(struct gms__ledger *ledger, uint64_t (*now_ns)(void *ctx), void *ctx)
+int gms__ledger_init(struct gms__ledger *ledger, struct gms__mem *mem,
+		     uint64_t (*now_ns)(void *ctx), void *ctx)
 {
 	memset(ledger, 0, sizeof(*ledger));
+	gms__tags_init(&ledger->tags, mem);
 	ledger->now_ns = now_ns;
 	ledger->ctx = ctx;
 	if (now_ns)
@@ -20,6 +22,7 @@ int gms__ledger_init(struct gms__ledger *ledger, uint64_t (*now_ns)(void *ctx), 
 
 void gms__ledger_fini(struct gms__ledger *ledger)
 {
+	gms__tags_fini(&ledger->tags);
 	gms__lock_fini(&ledger->lock);
 }
 
@@ -30,22 +33,62 @@ void gms__ledger_count(struct gms__ledger *ledger, uint32_t kind, uint64_t count
 }
 
 void gms__ledger_charge(struct gms__ledger *ledger, struct gms__ledger_shard *shard,
-			const struct gms_charge *charge)
+			struct gms__tag *tag, const struct gms_charge *charge)
 {
-	for (uint32_t kind = 0; kind < GMS__SHARD_KINDS; kind++) {
-		if (charge->count[kind])
-			gms__shard_count(shard, kind, charge->count[kind]);
+	const uint64_t *n = charge->count;
+
+	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
+		if (shard && gms__slot_of(kind) >= 0)
+			gms__shard_count(shard, kind, n[kind]);
+		else
+			gms__ledger_count(ledger, kind, n[kind]);
+		gms__tag_count(tag, kind, n[kind]);
 	}
-	for (uint32_t kind = GMS__SHARD_KINDS; kind < GMS_ACCT_KINDS; kind++)
-		gms__ledger_count(ledger, kind, charge->count[kind]);
+	if (n[GMS_ACCT_PAGES_TO_SHARED])
+		gms__ledger_size(ledger, shard, GMS_HISTOGRAM_TO_SHARED,
+				 n[GMS_ACCT_PAGES_TO_SHARED]);
+	if (n[GMS_ACCT_PAGES_TO_PRIVATE])
+		gms__ledger_size(ledger, shard, GMS_HISTOGRAM_TO_PRIVATE,
+				 n[GMS_ACCT_PAGES_TO_PRIVATE]);
+}
+
+void gms__ledger_add_time(struct gms__ledger *ledger, uint64_t began_ns)
+{
+	const uint64_t now = ledger->now_ns(ledger->ctx);
+	const uint64_t ns = now > began_ns ? now - began_ns : 0;
+
+	gms__add(&ledger->took_ns, ns);
+	gms__add(&ledger->took[gms__bucket_of(ns)], 1);
+}
+
+void gms__ledger_histogram(const struct gms__ledger *ledger, uint32_t kind,
+			   struct gms_histogram *out)
+{
+	const bool time = kind == GMS_HISTOGRAM_CONVERT_NS;
+
+	for (unsigned i = 0; i < GMS_HISTOGRAM_BUCKETS; i++) {
+		if (time)
+			out->bucket[i] = gms__load(&ledger->took[i]);
+		else if (i < GMS__SIZES)
+			out->bucket[i] = gms__load(&ledger->large[kind][i]);
+		for (unsigned s = 0; !time && i < GMS__SMALL_SIZES && s < GMS__LEDGER_SHARDS; s++)
+			out->bucket[i] += gms__load(&ledger->shard[s].size[kind][i]);
+		out->count += out->bucket[i];
+	}
+	if (time)
+		out->sum = gms__load(&ledger->took_ns);
+	else
+		out->sum = gms__ledger_events(ledger, kind == GMS_HISTOGRAM_TO_SHARED ?
+					      GMS_ACCT_PAGES_TO_SHARED :
+					      GMS_ACCT_PAGES_TO_PRIVATE);
 }
 
 uint64_t gms__ledger_events(const struct gms__ledger *ledger, uint32_t kind)
 {
 	uint64_t sum = gms__load(&ledger->event[kind].count);
 
-	for (unsigned i = 0; kind < GMS__SHARD_KINDS && i < GMS__LEDGER_SHARDS; i++)
-		sum += gms__load(&ledger->shard[i].count[kind]);
+	for (unsigned i = 0; gms__slot_of(kind) >= 0 && i < GMS__LEDGER_SHARDS; i++)
+		sum += gms__load(&ledger->shard[i].count[gms__slot_of(kind)]);
 	return sum;
 }
 
@@ -140,68 +183,4 @@ void gms_charge_add(struct gms_charge *charge, uint32_t kind, uint64_t count)
 {
 	if (charge && gms__ledger_may_charge(kind))
 		charge->count[kind] += count;
-}
-
-const char *gms_acct_name(uint32_t kind)
-{
-	static const char *const name[GMS_ACCT_KINDS] = {
-		[GMS_ACCT_CONVERTS] = "converts",
-		[GMS_ACCT_COMMITS] = "commits",
-		[GMS_ACCT_BLOCKED] = "blocked",
-		[GMS_ACCT_ROLLBACKS] = "rollbacks",
-		[GMS_ACCT_UNDO_FAILURES] = "undo_failures",
-		[GMS_ACCT_PAGES_TO_SHARED] = "pages_to_shared",
-		[GMS_ACCT_PAGES_TO_PRIVATE] = "pages_to_private",
-		[GMS_ACCT_PAGES_CHANGED] = "pages_changed",
-		[GMS_ACCT_PAGES_UNCHANGED] = "pages_unchanged",
-		[GMS_ACCT_HOST_RUNS] = "host_runs",
-		[GMS_ACCT_BACKEND_CALLS] = "backend_calls",
-		[GMS_ACCT_BACKEND_FLUSHES] = "backend_flushes",
-		[GMS_ACCT_SPLITS_1G] = "splits_1g",
-		[GMS_ACCT_SPLITS_2M] = "splits_2m",
-		[GMS_ACCT_MERGES_2M] = "merges_2m",
-		[GMS_ACCT_MERGES_1G] = "merges_1g",
-		[GMS_ACCT_PINS] = "pins",
-		[GMS_ACCT_UNPINS] = "unpins",
-		[GMS_ACCT_PINS_REFUSED] = "pins_refused",
-		[GMS_ACCT_DRY_RUNS] = "dry_runs",
-		[GMS_ACCT_DISCARD_FAILURES] = "discard_failures",
-		[GMS_ACCT_PARKED] = "parked",
-		[GMS_ACCT_LISTENER_CALLS] = "listener_calls",
-		[GMS_ACCT_LISTENER_VETOES] = "listener_vetoes",
-		[GMS_ACCT_SPANS_MAPPED] = "spans_mapped",
-		[GMS_ACCT_SPANS_UNMAPPED] = "spans_unmapped",
-		[GMS_ACCT_SPLITS_OTHER] = "splits_other",
-		[GMS_ACCT_MERGES_OTHER] = "merges_other",
-		[GMS_ACCT_LENDS] = "lends",
-		[GMS_ACCT_RETURNS] = "returns",
-		[GMS_ACCT_LEND_HITS] = "lend_hits",
-		[GMS_ACCT_RECLAIMS] = "reclaims",
-		[GMS_ACCT_RECLAIMED_PAGES] = "reclaimed_pages",
-		[GMS_ACCT_GUEST_EXITS] = "guest_exits",
-		[GMS_ACCT_HYPERCALLS] = "hypercalls",
-		[GMS_ACCT_USER_EXITS] = "user_exits",
-		[GMS_ACCT_SYS_MADVISE] = "sys_madvise",
-		[GMS_ACCT_SYS_PROCESS_MADVISE] = "sys_process_madvise",
-		[GMS_ACCT_SYS_MPROTECT] = "sys_mprotect",
-		[GMS_ACCT_SYS_FALLOCATE] = "sys_fallocate",
-		[GMS_ACCT_SYS_IOCTL] = "sys_ioctl",
-		[GMS_ACCT_SYS_READ] = "sys_read",
-		[GMS_ACCT_SYS_WRITE] = "sys_write",
-		[GMS_ACCT_SYS_OTHER] = "sys_other",
-		[GMS_ACCT_FLUSH_STAGE2] = "flush_stage2",
-		[GMS_ACCT_FLUSH_PROCESS] = "flush_process",
-		[GMS_ACCT_FLUSH_KERNEL] = "flush_kernel",
-		[GMS_ACCT_FLUSH_IOTLB] = "flush_iotlb",
-		[GMS_ACCT_PTES_4K] = "ptes_4k",
-		[GMS_ACCT_PTES_2M] = "ptes_2m",
-		[GMS_ACCT_PTES_1G] = "ptes_1g",
-		[GMS_ACCT_PAGES_ZEROED] = "pages_zeroed",
-		[GMS_ACCT_BYTES_COPIED] = "bytes_copied",
-		[GMS_ACCT_BYTES_DIRECT] = "bytes_direct",
-		[GMS_ACCT_REFAULTS] = "refaults",
-		[GMS_ACCT_REQUESTS] = "requests",
-	};
-
-	return kind < GMS_ACCT_KINDS ? name[kind] : NULL;
 }

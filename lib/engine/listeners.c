@@ -262,7 +262,8 @@ int gms__listener_remove(struct gms_space *space, uint32_t id)
 		l->ops.end(l->ops.ctx);
 	forget(&space->listeners, place);
 	sum_up(&space->listeners);
-	gms__ledger_charge(&space->ledger, &space->ledger.shard[0], &charge);
+	gms__ledger_charge(&space->ledger, &space->ledger.shard[0], NULL,
+			   &charge);
 	gms__map_unlock(&space->map, GMS__ALL_STRIPES);
 	return err;
 }

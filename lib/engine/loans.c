@@ -246,6 +246,15 @@ uint64_t gms__loans_sum(const struct gms_space *space, unsigned which)
 	return sum;
 }
 
+uint64_t gms__loans_events(const struct gms_space *space, uint32_t kind)
+{
+	uint64_t sum = gms__ledger_events(&space->ledger, kind);
+
+	if (kind >= GMS_ACCT_LENDS && kind <= GMS_ACCT_RECLAIMED_PAGES)
+		sum += gms__loans_sum(space, GMS__LENDS + (kind - GMS_ACCT_LENDS));
+	return sum;
+}
+
 static unsigned __int128 idle_time(const struct gms_space *space)
 {
 	const struct gms__ledger *ledger = &space->ledger;
@@ -268,8 +277,8 @@ void gms__loans_acct(const struct gms_space *space, struct gms_acct *acct)
 	acct->slack_bytes = gms__loans_sum(space, GMS__SLACK_BYTES);
 	acct->idle_page_ns = (uint64_t)time;
 	acct->idle_page_ns_high = (uint64_t)(time >> 64);
-	for (unsigned i = GMS__LENDS; i < GMS__LOAN_COUNTS; i++)
-		acct->event[GMS_ACCT_LENDS + (i - GMS__LENDS)].count = gms__loans_sum(space, i);
+	for (uint32_t kind = GMS_ACCT_LENDS; kind <= GMS_ACCT_RECLAIMED_PAGES; kind++)
+		acct->event[kind].count = gms__loans_events(space, kind);
 }
 
 /* --- what others ask ----------------------------------------------------- */

@@ -156,6 +156,8 @@ bool gms__loans_first(struct gms_space *space, gms_gfn first, gms_gfn end, bool 
 void gms__loans_forget(struct gms_space *space, gms_gfn first, gms_gfn end, bool owns);
 /* What loans have to say in the ledger; lock-free. */
 uint64_t gms__loans_sum(const struct gms_space *space, unsigned which);
+/* Of any kind that the ledger knows, also those that loans count for it. */
+uint64_t gms__loans_events(const struct gms_space *space, uint32_t kind);
 void gms__loans_acct(const struct gms_space *space, struct gms_acct *acct);
 size_t gms__loans_list(struct gms_space *space, struct gms_range range,
 		       struct gms_loan_info *buf, size_t nbuf);
@@ -195,6 +197,7 @@ struct gms__loan_turn {
 	struct gms_space *space;
 	struct gms__lent *lent;
 	gms_tag	 tag;
+	struct gms__tag *account;	/* its */
 	uint64_t stripes;		/* that are held */
 	bool	 shared;		/* to where */
 	struct gms__room room;

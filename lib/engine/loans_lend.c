@@ -199,6 +199,8 @@ static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 	gms__loan_count(shard, GMS__LENDS, 1);
 	if (l->lent->hit_pages)
 		gms__loan_count(shard, GMS__LEND_HITS, l->lent->hit_pages);
+	gms__tag_count(l->turn.account, GMS_ACCT_LENDS, 1);
+	gms__tag_count(l->turn.account, GMS_ACCT_LEND_HITS, l->lent->hit_pages);
 	return 0;
 }
 

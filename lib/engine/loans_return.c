@@ -146,6 +146,7 @@ static void give_back(struct returning *r, unsigned s, struct gms__claim *loan,
 	gms__loan_count(first, GMS__LOANS, (uint64_t)-1);
 	gms__loan_count(first, GMS__LENT_BYTES, -bytes);
 	gms__loan_count(first, GMS__RETURNS, 1);
+	gms__tag_count(r->turn.account, GMS_ACCT_RETURNS, 1);
 	after->overdue = overdue(r);
 	gms__turn_end(&r->turn);
 }

@@ -18,6 +18,7 @@ void gms__turn_begin(struct gms__loan_turn *turn, struct gms_space *space, uint6
 	turn->space = space;
 	turn->lent = lent;
 	turn->tag = tag;
+	turn->account = gms__tag_of(&space->ledger.tags, tag, true);
 	turn->stripes = stripes;
 	turn->shared = shared;
 	turn->leaf = NULL;
@@ -103,7 +104,7 @@ static int convert(struct gms__loan_turn *turn)
 	struct gms__did did;
 	int err;
 
-	if (turn->changes.n == 1 && gms__fast_turn(turn->space, change, &fast))
+	if (turn->changes.n == 1 && gms__fast_turn(turn->space, change, turn->account, &fast))
 		return 0;
 	err = gms__convert_held(turn->space, change, turn->changes.n, turn->stripes, turn->tag,
 				&did);

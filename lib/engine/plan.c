@@ -16,7 +16,7 @@
 
 int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, size_t nchanges)
 {
-	const struct gms__profile *profile = plan->space->profile;
+	const struct gms_profile_info *profile = plan->space->profile;
 	const size_t room = gms__batch_room(nchanges);
 	struct gms__segment *segment;
 
@@ -331,6 +331,7 @@ void gms__plan_begin(struct gms__plan *plan, struct gms_space *space,
 {
 	plan->space = space;
 	plan->want = *want;
+	plan->account = gms__tag_of(&space->ledger.tags, want->tag, !want->no_alloc);
 	plan->room = (struct gms__room){ &space->scratch, &space->map.mem, !want->no_alloc };
 	plan->stripes = 0;
 	plan->owns = false;
@@ -417,14 +418,10 @@ void gms__plan_charge(struct gms__plan *plan)
 {
 	struct gms__ledger *ledger = &plan->space->ledger;
 
-	if (plan->stripes) {
-		gms__ledger_charge(ledger, &ledger->shard[__builtin_ctzll(plan->stripes)],
-				   &plan->charge);
-		return;
-	}
-	/* It never came to the locks, or owns its GiB without. */
-	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++)
-		gms__ledger_count(ledger, kind, plan->charge.count[kind]);
+	/* No shard: it never came to the locks, or owns its GiB without. */
+	gms__ledger_charge(ledger, plan->stripes ?
+			   &ledger->shard[__builtin_ctzll(plan->stripes)] : NULL, plan->account,
+			   &plan->charge);
 }
 
 static void let_go(struct gms__plan *plan)
@@ -472,6 +469,7 @@ int gms__plan_reserve(struct gms__plan *plan, size_t nchanges)
 void gms__plan_reuse(struct gms__plan *plan, const struct gms__want *want)
 {
 	plan->want = *want;
+	plan->account = gms__tag_of(&plan->space->ledger.tags, want->tag, !want->no_alloc);
 	plan->room.may_alloc = !want->no_alloc;
 	plan->again = false;
 	plan->segments.n = 0;

@@ -81,6 +81,7 @@ struct gms__want {
 struct gms__plan {
 	struct gms_space *space;
 	struct gms__want want;
+	struct gms__tag *account;	/* of want.tag; NULL: nobody's */
 	struct gms__room room;
 	uint64_t stripes;		/* that are held */
 	bool	 owns;			/* or the GiB from the first to the last page */
@@ -220,10 +221,11 @@ struct gms__fast_result {
 	uint64_t splits;
 	uint64_t merges;
 };
-bool gms__fast_convert(struct gms_space *space, const struct gms_change *change, bool may_alloc,
+bool gms__fast_convert(struct gms_space *space, const struct gms_change *change,
+		       struct gms__tag *account, bool may_alloc,
 		       struct gms__fast_result *result);
 /* The same for loans, which hold the stripe and do not stand in their own way. */
 bool gms__fast_turn(struct gms_space *space, const struct gms_change *change,
-		    struct gms__fast_result *result);
+		    struct gms__tag *account, struct gms__fast_result *result);
 
 #endif

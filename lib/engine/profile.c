@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * profile.c - the rules of the transitions table in gmemstate(7), in one place.
+ * profile.c - what the tables of profiles.c come to for a state or a change.
  *
  * Pure functions of states; who calls them holds what locks there are.
  */
@@ -10,51 +10,29 @@
 
 #include <gmemstate/pin.h>
 
-#define COCO	(GMS_STATE_ACCEPTED | GMS_STATE_DESTROYED)
-
-static const struct gms__profile profiles[GMS_PROFILE_COUNT] = {
-	[GMS_PROFILE_GENERIC] = { GMS_STATE_ALL, GMS__DIRECT_MAP_AS_TOLD },
-	[GMS_PROFILE_KVM_ATTRS] = { GMS_STATE_ALL & ~COCO, GMS__DIRECT_MAP_ALWAYS },
-	[GMS_PROFILE_GMEM_INPLACE] = { GMS_STATE_ALL & ~COCO, GMS__DIRECT_MAP_ALWAYS },
-	[GMS_PROFILE_GMEM_HUGETLB] = { GMS_STATE_ALL & ~COCO, GMS__DIRECT_MAP_ALWAYS },
-	[GMS_PROFILE_NO_DIRECT_MAP] = { GMS_STATE_ALL & ~COCO, GMS__DIRECT_MAP_SHARED },
-	[GMS_PROFILE_SECRETMEM] = { GMS_STATE_ALL & ~COCO, GMS__DIRECT_MAP_NEVER },
-	[GMS_PROFILE_SNP] = { GMS_STATE_ALL & ~GMS_STATE_DESTROYED, GMS__DIRECT_MAP_ALWAYS },
-	[GMS_PROFILE_TDX] = { GMS_STATE_ALL & ~GMS_STATE_DESTROYED, GMS__DIRECT_MAP_ALWAYS },
-	[GMS_PROFILE_PKVM] = { GMS_STATE_ALL & ~COCO, GMS__DIRECT_MAP_ALWAYS },
-	[GMS_PROFILE_CCA] = { GMS_STATE_ALL, GMS__DIRECT_MAP_ALWAYS },
-};
-
-const struct gms__profile *gms__profile_get(uint32_t profile)
+bool gms__profile_may_change(const struct gms_profile_info *p, gms_state bits)
 {
-	return profile < GMS_PROFILE_COUNT ? &profiles[profile] : NULL;
+	return !(bits & ~p->settable);
 }
 
-bool gms__profile_may_change(const struct gms__profile *p, gms_state bits)
-{
-	if ((bits & GMS_STATE_DIRECT_MAP) && p->direct_map != GMS__DIRECT_MAP_AS_TOLD)
-		return false;
-	return !(bits & ~p->known);
-}
-
-gms_state gms__profile_first(const struct gms__profile *p, gms_state state)
+gms_state gms__profile_first(const struct gms_profile_info *p, gms_state state)
 {
 	switch (p->direct_map) {
-	case GMS__DIRECT_MAP_ALWAYS:
+	case GMS_DIRECT_MAP_ALWAYS:
 		return state | GMS_STATE_DIRECT_MAP;
-	case GMS__DIRECT_MAP_SHARED:
+	case GMS_DIRECT_MAP_SHARED:
 		if (state & GMS_STATE_SHARED)
 			return state | GMS_STATE_DIRECT_MAP;
 		/* fall through */
-	case GMS__DIRECT_MAP_NEVER:
+	case GMS_DIRECT_MAP_NEVER:
 		return state & ~GMS_STATE_DIRECT_MAP;
-	case GMS__DIRECT_MAP_AS_TOLD:
+	case GMS_DIRECT_MAP_AS_TOLD:
 		break;
 	}
 	return state;
 }
 
-void gms__profile_complete(const struct gms__profile *p, gms_state *set, gms_state *clear)
+void gms__profile_complete(const struct gms_profile_info *p, gms_state *set, gms_state *clear)
 {
 	gms_state also = 0;
 
@@ -64,7 +42,7 @@ void gms__profile_complete(const struct gms__profile *p, gms_state *set, gms_sta
 		also |= GMS_STATE_ACCEPTED;
 	if (*clear & GMS_STATE_POPULATED)
 		also |= GMS_STATE_ACCEPTED | GMS_STATE_HOST_MAPPED | GMS_STATE_DIRTY;
-	if (p->direct_map == GMS__DIRECT_MAP_SHARED) {
+	if (p->direct_map == GMS_DIRECT_MAP_SHARED) {
 		if (*clear & GMS_STATE_SHARED)
 			also |= GMS_STATE_DIRECT_MAP;
 		if (*set & GMS_STATE_SHARED)
@@ -73,25 +51,30 @@ void gms__profile_complete(const struct gms__profile *p, gms_state *set, gms_sta
 	*clear |= also & ~*set;
 }
 
-int gms__rule_check(gms_state old, gms_state new, uint32_t *reason)
+static bool meant(const struct gms_refusal *r, gms_state old, gms_state new)
 {
-	if ((old & ~new & GMS_STATE_POISON) && (new & GMS_STATE_POPULATED)) {
-		*reason = GMS_REASON_POISON;
-		return -EHWPOISON;
-	}
-	if ((old & ~new & GMS_STATE_SHARED) && (old & GMS_STATE_FROZEN)) {
-		*reason = GMS_REASON_FROZEN;
-		return -EBUSY;
-	}
-	if (!(new & GMS_STATE_SHARED) && (new & GMS_STATE_HOST_MAPPED)) {
-		*reason = GMS_REASON_PRIVATE;
-		return -EPERM;
-	}
-	if ((new & GMS_STATE_SHARED) && (new & GMS_STATE_ACCEPTED)) {
-		*reason = GMS_REASON_SHARED;
-		return -EPERM;
+	return (!r->lost || (old & ~new & r->lost)) && (!r->gained || (new & ~old & r->gained)) &&
+	       (old & r->was) == r->was && (new & r->is) == r->is && !(new & r->is_not);
+}
+
+int gms__rule_find(gms_state old, gms_state new, bool pinned, uint32_t *reason)
+{
+	for (uint32_t i = 0; i < GMS__REFUSALS; i++) {
+		const struct gms_refusal *r = &gms__refusals[i];
+
+		if (r->if_pinned <= pinned && meant(r, old, new)) {
+			*reason = r->reason;
+			return r->error;
+		}
 	}
 	return 0;
+}
+
+int gms__rule_check(gms_state old, gms_state new, uint32_t *reason)
+{
+	if (!((old | new) & GMS__RULED))
+		return 0;
+	return gms__rule_find(old, new, false, reason);
 }
 
 int gms__rule_first(gms_state state)

@@ -8,46 +8,41 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-#include <gmemstate/space.h>
+#include <gmemstate/profile.h>
 
-enum gms__direct_map {
-	GMS__DIRECT_MAP_AS_TOLD,	/* an attribute like any other */
-	GMS__DIRECT_MAP_ALWAYS,
-	GMS__DIRECT_MAP_SHARED,		/* follows SHARED */
-	GMS__DIRECT_MAP_NEVER,
-};
+/* profiles.c: the tables. NULL for a number that is no profile. */
+const struct gms_profile_info *gms__profile_get(uint32_t profile);
 
-struct gms__profile {
-	gms_state	     known;	/* attributes that exist */
-	enum gms__direct_map direct_map;
-};
-
-/* NULL for a number that is no profile. */
-const struct gms__profile *gms__profile_get(uint32_t profile);
+#define GMS__REFUSALS	6u
+extern const struct gms_refusal gms__refusals[GMS__REFUSALS];
 
 /* May a change name these attributes? */
-bool gms__profile_may_change(const struct gms__profile *p, gms_state bits);
+bool gms__profile_may_change(const struct gms_profile_info *p, gms_state bits);
 
 /* The state a region begins with: DIRECT_MAP as the profile has it. */
-gms_state gms__profile_first(const struct gms__profile *p, gms_state state);
+gms_state gms__profile_first(const struct gms_profile_info *p, gms_state state);
 
 /* Add to a net change what it brings along. */
-void gms__profile_complete(const struct gms__profile *p, gms_state *set, gms_state *clear);
+void gms__profile_complete(const struct gms_profile_info *p, gms_state *set, gms_state *clear);
 
 /*
- * May a page go from old to new? 0, or the error and the reason. Pins are the
- * caller's to look at: gms__rule_blocked_by_pins() says whether it must.
+ * May a page go from old to new? 0, or the error and the reason. With check, pins
+ * are the caller's to look at: gms__rule_blocked_by_pins() says whether it must.
  */
+int  gms__rule_find(gms_state old, gms_state new, bool pinned, uint32_t *reason);
 int  gms__rule_check(gms_state old, gms_state new, uint32_t *reason);
 
 /* Without these attributes, before and after, gms__rule_check() has nothing to say. */
 #define GMS__RULED	(GMS_STATE_POISON | GMS_STATE_FROZEN | GMS_STATE_HOST_MAPPED | \
 			 GMS_STATE_ACCEPTED)
 
+/* What a pinned page must not lose, and must not get: the table has them too. */
+#define GMS__PIN_KEEPS	(GMS_STATE_SHARED | GMS_STATE_POPULATED | GMS_STATE_DIRECT_MAP)
+#define GMS__PIN_BARS	GMS_STATE_MISSING
+
 static inline bool gms__rule_blocked_by_pins(gms_state old, gms_state new)
 {
-	return (old & ~new & (GMS_STATE_SHARED | GMS_STATE_POPULATED | GMS_STATE_DIRECT_MAP)) ||
-	       (new & ~old & GMS_STATE_MISSING);
+	return (old & ~new & GMS__PIN_KEEPS) || (new & ~old & GMS__PIN_BARS);
 }
 
 /* A lent page keeps its contents, where the borrower is to find or leave them. */

@@ -83,7 +83,7 @@ static gms_gfn scan_at(struct gms_space *space, gms_gfn gfn, uint64_t budget,
 	}
 	if (g.charge)
 		gms__ledger_charge(&space->ledger, &space->ledger.shard[__builtin_ctzll(stripe)],
-				   &charge);
+				   NULL, &charge);
 	gms__map_unlock(&space->map, stripe);
 	gms__tables_put(&space->map, &tables);
 	return gfn;

@@ -175,7 +175,8 @@ static int with_stripe(struct gms_space *space, gms_gfn gfn, unsigned order,
 	if (space->reports_folios) {
 		memset(&charge, 0, sizeof(charge));
 		err = act(space, gfn, order, &tables, &charge);
-		gms__ledger_charge(&space->ledger, gms__space_shard(space, gfn), &charge);
+		gms__ledger_charge(&space->ledger, gms__space_shard(space, gfn), NULL,
+				   &charge);
 	} else {
 		err = act(space, gfn, order, &tables, NULL);
 	}

@@ -37,7 +37,8 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	if (!err)
 		err = gms__loans_init(&space->loans, opts);
 	if (!err)
-		err = gms__ledger_init(&space->ledger, opts->now_ns, opts->ctx);
+		err = gms__ledger_init(&space->ledger, &space->map.mem, opts->now_ns,
+				       opts->ctx);
 	if (!err)
 		err = gms__pool_init(&space->scratch, &space->map.mem,
 				     sizeof(struct gms__scratch), SCRATCH_PER_SLAB);

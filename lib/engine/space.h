@@ -31,7 +31,7 @@ struct gms_space {
 	struct gms__listeners listeners;
 	struct gms__park    park;
 	struct gms__loans loans;
-	const struct gms__profile *profile;
+	const struct gms_profile_info *profile;
 	uint32_t split;
 	uint32_t merge;
 	uint32_t merge_after_commits;	/* under GMS_MERGE_DEFERRED */
@@ -77,11 +77,12 @@ static inline void gms__space_add(struct gms_space *space, gms_gfn gfn, uint64_t
 static inline void gms__space_count(struct gms_space *space, gms_gfn gfn, uint32_t kind,
 				    uint64_t count)
 {
-	if (kind >= GMS__SHARD_KINDS)
+	if (gms__slot_of(kind) < 0)
 		gms__ledger_count(&space->ledger, kind, count);
 	else
-		gms__space_add(space, gfn, &gms__space_shard(space, gfn)->count[kind],
-			       &space->ledger.shard[GMS__STRIPES].count[kind], count);
+		gms__space_add(space, gfn, &gms__space_shard(space, gfn)->count[gms__slot_of(kind)],
+			       &space->ledger.shard[GMS__STRIPES].count[gms__slot_of(kind)],
+			       count);
 }
 
 static inline void gms__space_gauge(struct gms_space *space, gms_gfn gfn, unsigned gauge,

@@ -21,6 +21,8 @@
 #define SECOND	FX_1G
 #define THIRD	(FX_1G + 64 * FX_2M + 7)
 
+#define PIN_TAG	2
+
 struct stage {
 	struct fx_mem	  mem;
 	struct fx_host	 *host;
@@ -90,7 +92,7 @@ static void prepare_lent(struct stage *stage)
 
 	for (uint64_t i = 0; i < 32; i++)
 		ck_assert_int_eq(gms_lend(stage->space, i * 32 << GMS_PAGE_SHIFT, 1,
-					  GMS_LEND_BOTH, 1, &id, NULL), 0);
+					  GMS_LEND_BOTH, 0, &id, NULL), 0);
 }
 
 static void prepare_large(struct stage *stage)
@@ -105,6 +107,8 @@ static void prepare_dry(struct stage *stage)
 	gms_pin_id id;
 
 	prepare_ragged(stage);
+	/* An account that is not had refuses nothing: what is asked for here is the pin's. */
+	ck_assert_int_eq(gms_acct_tag_add(stage->space, PIN_TAG), 0);
 	ck_assert_int_eq(gms_share(stage->space, FX_RANGE(800, 224), NULL), 0);
 	fx_mem_fail_after(&stage->mem, 0, true);
 	while (!gms_share(stage->space, FX_RANGE(gfn, 1), NULL))
@@ -216,7 +220,12 @@ static int act_bitmap(struct stage *stage)	/* ragged, over two regions with a ho
 
 static int act_pin(struct stage *stage)
 {
-	return gms_pin(stage->space, FX_RANGE(900, 40), GMS_PIN_WRITE, 2, &stage->pin, NULL);
+	return gms_pin(stage->space, FX_RANGE(900, 40), GMS_PIN_WRITE, PIN_TAG, &stage->pin, NULL);
+}
+
+static int act_account(struct stage *stage)
+{
+	return gms_acct_tag_add(stage->space, 77);
 }
 
 static int lend(struct stage *stage, gms_gfn first, uint64_t npages)
@@ -224,7 +233,7 @@ static int lend(struct stage *stage, gms_gfn first, uint64_t npages)
 	gms_loan_id id;
 
 	return gms_lend(stage->space, first << GMS_PAGE_SHIFT, npages << GMS_PAGE_SHIFT,
-			GMS_LEND_BOTH, 1, &id, NULL);
+			GMS_LEND_BOTH, 0, &id, NULL);
 }
 
 static int act_lend_page(struct stage *stage)
@@ -286,6 +295,8 @@ static const struct scenario scenarios[] = {
 	{ "lend a span", prepare_nothing, act_lend_span, false, 0, 0 },
 	{ "lend a span of ragged", prepare_ragged, act_lend_span, false, 0, 0 },
 	{ "lend a span, dry", prepare_dry, act_lend_span, false, 0, 0 },
+	{ "account of a tag", prepare_nothing, act_account, false, 0, 0 },
+	{ "account of another tag", prepare_ragged, act_account, false, 0, 0 },
 	{ "split 2M", prepare_nothing, act_split_2m, false, 0, 0 },
 	{ "split 1G", prepare_nothing, act_split_1g, false, 0, 0 },
 	{ "reserve", prepare_nothing, act_reserve, true, 0, 0 },
@@ -413,6 +424,27 @@ START_TEST(new_space_fails_cleanly)	/* _i & 1: all from the n-th on, or only it 
 }
 END_TEST
 
+/* What is done without memory for an account is counted for all others. */
+START_TEST(books_are_no_reason_to_fail)	/* _i: allocations that succeed */
+{
+	const struct scenario scenario = { "books", prepare_nothing, NULL, false, 0, 0 };
+	struct gms_acct_tag acct;
+	struct stage stage;
+
+	stage_open(&stage, &scenario);
+	fx_mem_fail_after(&stage.mem, (uint64_t)_i, true);
+	ck_assert_int_eq(gms_acct_charge(stage.space, 77, GMS_ACCT_REQUESTS, 3, 4), 0);
+	fx_mem_heal(&stage.mem);
+	GMS_INIT(&acct);
+	ck_assert_int_eq(gms_acct_tag(stage.space, _i < 2 ? GMS_TAG_OTHER : 77, &acct), 0);
+	ck_assert_uint_eq(acct.event[GMS_ACCT_REQUESTS].count, 3);
+	ck_assert_uint_eq(acct.event[GMS_ACCT_REQUESTS].ns, 4);
+	ck_assert_uint_eq(fx_event(stage.space, GMS_ACCT_REQUESTS), 3);
+	fx_check(stage.space);
+	stage_close(&stage);
+}
+END_TEST
+
 /* Calls whose headers say that they allocate nothing. */
 START_TEST(what_allocates_nothing_needs_no_memory)
 {
@@ -456,7 +488,7 @@ START_TEST(a_return_loses_nothing)	/* _i: the allocation that fails, and all aft
 
 	stage_open(&stage, &scenario);
 	ck_assert_int_eq(gms_lend(stage.space, 1 << GMS_PAGE_SHIFT,
-				  3 * FX_2M << GMS_PAGE_SHIFT, GMS_LEND_BOTH, 1, &id, NULL), 0);
+				  3 * FX_2M << GMS_PAGE_SHIFT, GMS_LEND_BOTH, 0, &id, NULL), 0);
 	for (gms_gfn gfn = 0; gfn < 2 * FX_2M; gfn += 3)	/* holes in what turns */
 		ck_assert_int_eq(gms_share(stage.space, FX_RANGE(gfn, 1), NULL), 0);
 	fx_mem_fail_after(&stage.mem, (uint64_t)_i, true);
@@ -484,6 +516,7 @@ int main(void)
 	tcase_add_loop_test(tc, new_space_fails_cleanly, 0, 4);
 	tcase_add_loop_test(tc, every_failing_allocation_leaves_no_trace, 0,
 			    2 * (int)(sizeof(scenarios) / sizeof(scenarios[0])));
+	tcase_add_loop_test(tc, books_are_no_reason_to_fail, 0, 3);
 	tcase_add_test(tc, what_allocates_nothing_needs_no_memory);
 	tcase_add_loop_test(tc, a_return_loses_nothing, 0, 6);
 	return fx_run(s);

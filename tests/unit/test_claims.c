@@ -63,7 +63,7 @@ static gms_pin_id add(struct gms_range range, uint32_t flags, gms_tag tag)
 
 static bool drop(gms_pin_id id, struct gms_range *range)
 {
-	return gms__claims_stripes(claims, id) && gms__claims_remove(claims, id, range);
+	return gms__claims_stripes(claims, id) && gms__claims_remove(claims, id, range, &(gms_tag){ 0 });
 }
 
 static bool meets(struct gms_range a, struct gms_range b)
@@ -561,7 +561,7 @@ static bool drop_held(gms_pin_id id)
 	bool found;
 
 	hold(set);
-	found = set && gms__claims_remove(claims, id, &was);
+	found = set && gms__claims_remove(claims, id, &was, &(gms_tag){ 0 });
 	let_go(set);
 	return found;
 }
