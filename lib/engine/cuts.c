@@ -232,7 +232,9 @@ static int shape_report(struct gms__plan *plan, const struct gms__region *row,
 
 		if (err) {
 			shape_unreport(plan, row, shape, n);
-			return gms__plan_refuse(plan, err, gfn >> order << order,
+			return gms__plan_refuse(plan, err,
+						gms__plan_page(plan, gfn >> order << order,
+							       GMS_STATE_SHARED),
 						GMS_REASON_BACKEND);
 		}
 	}

@@ -51,12 +51,34 @@ static int call(struct gms__plan *plan, struct gms__heard *h, bool map,
 	return err;
 }
 
+/* Of what a listener has, the first page from gfn on that it loses. */
+static gms_gfn lost_page(const struct gms__plan *plan, const struct gms__heard *h, gms_gfn gfn)
+{
+	return gms__plan_page(plan, gfn, h->listener->ops.mask);
+}
+
+/*
+ * The page of the conversion that a span is due to; what is mapped, or becomes a
+ * part of it, lies in a new span.
+ */
+static gms_gfn cause(const struct gms__plan *plan, const struct gms__heard *h,
+		     enum gms__hear_step step, gms_gfn first)
+{
+	const struct gms__new_span *new = h->new.items;
+
+	if (step == GMS__HEAR_UNMAP)
+		return lost_page(plan, h, first);
+	while (first < new->first || first >= new->end)
+		new++;
+	return new->cause;
+}
+
 static int do_step(struct gms__plan *plan, struct gms__heard *h, enum gms__hear_step step)
 {
 	const struct gms_host_run *runs = h->runs[step].items;
 	int err = call(plan, h, maps(step), runs, h->runs[step].n, &h->done[step]);
 
-	return err ? veto(plan, err, runs[h->done[step]].first) : 0;
+	return err ? veto(plan, err, cause(plan, h, step, runs[h->done[step]].first)) : 0;
 }
 
 /* A call that takes something back. */
@@ -156,7 +178,10 @@ static int prepare(struct gms__plan *plan, struct gms__heard *h)
 		return 0;
 	plan->charge.count[GMS_ACCT_LISTENER_CALLS]++;
 	err = ops->prepare(ops->ctx, &change);
-	return err ? veto(plan, err, change.nlost ? change.lost->first : new->cause) : 0;
+	if (!err)
+		return 0;
+	return veto(plan, err, change.nlost ? lost_page(plan, h, change.lost->first) :
+				new->cause);
 }
 
 int gms__hear_prepare(struct gms__plan *plan)

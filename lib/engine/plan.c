@@ -414,6 +414,24 @@ int gms__plan_check(struct gms__plan *plan)
 	return 0;
 }
 
+gms_gfn gms__plan_page(const struct gms__plan *plan, gms_gfn gfn, gms_state mask)
+{
+	const struct gms__segment *s = plan->segments.items;
+
+	for (size_t i = 0; i < plan->segments.n; i++) {
+		gms_gfn pos = gms__max(gfn, s[i].first);
+		struct gms_cursor cursor = { 0 };
+		struct gms_run run;
+
+		while (pos < s[i].end && gms__map_next_run(&plan->space->map, &cursor, &pos,
+							    s[i].end, mask, &run)) {
+			if ((gms__changed(run.state, s[i].set, s[i].clear) & mask) != run.state)
+				return run.first;
+		}
+	}
+	return gfn;
+}
+
 void gms__plan_charge(struct gms__plan *plan)
 {
 	struct gms__ledger *ledger = &plan->space->ledger;

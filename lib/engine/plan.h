@@ -175,6 +175,12 @@ static inline int gms__plan_no_memory(struct gms__plan *plan, gms_gfn gfn)
 	return gms__plan_refuse(plan, -ENOMEM, gfn, GMS_REASON_NO_MEMORY);
 }
 
+/*
+ * Whom to blame for a folio or a span at gfn: the first page from there on that
+ * changes under the mask; gfn if none does. Before the first flip.
+ */
+gms_gfn gms__plan_page(const struct gms__plan *plan, gms_gfn gfn, gms_state mask);
+
 /* host.c: what the host is told */
 /* Where pages [first, end) of a region are, and nothing else. */
 void gms__host_run(struct gms_host_run *run, const struct gms__region *row, gms_gfn first,

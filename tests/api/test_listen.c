@@ -430,6 +430,29 @@ START_TEST(a_failure_at_any_point_is_undone)	/* _i: with a backend too, who can 
 }
 END_TEST
 
+START_TEST(a_veto_names_a_page_of_the_conversion)
+{
+	const struct gms_change change[] = {
+		{ FX_RANGE(100, 2), 0, S }, { FX_RANGE(600, 400), S, 0 },
+	};
+	struct gms_convert_result result;
+
+	add();
+	give(0, 600);
+	give(1000, 24);
+	GMS_INIT(&result);
+	for (unsigned n = 0; n < 8; n++) {
+		/* prepare, the span, its two parts, those that join, the block */
+		fx_device_fail_after(device, n, -EXFULL);
+		if (gms_convert(space, change, 2, NULL, &result) == 0)
+			break;
+		ck_assert_uint_eq(result.error_reason, GMS_REASON_LISTENER);
+		ck_assert_uint_eq(result.error_gfn, n < 4 ? 100 : 600);
+	}
+	ck_assert(fx_device_heal(device));
+}
+END_TEST
+
 START_TEST(missing_and_frozen_pages_are_not_handed_out)
 {
 	const struct gms_change freeze = { FX_RANGE(10, 1), GMS_STATE_FROZEN, 0 };
@@ -531,6 +554,7 @@ int main(void)
 	tcase_add_test(t, regions_come_and_go);
 	tcase_add_test(t, a_region_that_a_listener_refuses_is_not_added);
 	tcase_add_loop_test(t, a_failure_at_any_point_is_undone, 0, 2);
+	tcase_add_test(t, a_veto_names_a_page_of_the_conversion);
 	tcase_add_test(t, missing_and_frozen_pages_are_not_handed_out);
 	tcase_add_test(t, who_cannot_bear_a_discard_is_not_discarded_under);
 	tcase_add_loop_test(t, random_conversions_keep_the_device_exact, 0, 8);
