@@ -345,6 +345,25 @@ static int map_pieces(struct gms__plan *plan, struct gms__heard *h, const struct
 	return err;
 }
 
+/*
+ * What of a region is in whole granules, as if nothing else were of it: its edges
+ * need not be multiples of somebody's granule. false: nothing is.
+ */
+static bool whole_granules(const struct gms__region *row, const struct gms__listener *l,
+			   struct gms__region *whole)
+{
+	const uint64_t n = UINT64_C(1) << l->ops.granule_order;
+	const gms_gfn lo = (row->first + n - 1) & ~(n - 1);
+	const gms_gfn hi = (row->first + row->npages) & ~(n - 1);
+
+	if (lo >= hi)
+		return false;
+	*whole = *row;
+	whole->first = lo;
+	whole->npages = hi - lo;
+	return true;
+}
+
 /* One gain, in order; *upto: what the ones before have come to. */
 static int gain(struct gms__plan *plan, struct gms__heard *h, const struct gms__new_span *gained,
 		gms_gfn *upto)
@@ -353,11 +372,19 @@ static int gain(struct gms__plan *plan, struct gms__heard *h, const struct gms__
 	const gms_gfn first = gms__max(gained->first, *upto);
 	struct gain g = { gms__plan_row(plan, first), first, gained->end };
 	struct gms__inode *root = l->root[gms__stripe_of(first)], *at = NULL;
+	struct gms__region whole;
 	int err = 0;
 
 	if (g.first >= g.end)
 		return 0;
-	if (!to_granules(plan, l, &g))
+	if (l->ops.granule_order) {
+		if (!whole_granules(g.row, l, &whole))
+			return 0;
+		g.row = &whole;
+		g.first = gms__max(first, whole.first);
+		g.end = gms__min(g.end, whole.first + whole.npages);
+	}
+	if (g.first >= g.end || !to_granules(plan, l, &g))
 		return 0;
 	if (!(l->ops.flags & GMS_LISTEN_NO_JOIN))
 		join(plan, l, &g);

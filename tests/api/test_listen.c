@@ -283,6 +283,25 @@ START_TEST(only_whole_granules_are_mapped)
 }
 END_TEST
 
+START_TEST(a_region_need_not_begin_or_end_with_a_granule)
+{
+	const gms_gfn base = 5 * FX_1G;
+
+	device->ops.granule_order = 3;
+	add();
+	fx_region(space, FX_RANGE(base + 5, 200), 0, D, NULL);
+	give(base + 20, 100);
+	give(base + 5, 15);
+	give(base + 120, 85);
+	ck_assert_uint_eq(device->nspans, 1);
+	span_is(0, base + 8, 192);
+	take(base + 5, 1);
+	take(base + 204, 1);
+	ck_assert_uint_eq(device->nspans, 1);
+	fx_device_check(device, space, FX_RANGE(base, 256));
+}
+END_TEST
+
 START_TEST(a_full_budget_refuses_before_anything_changed)
 {
 	struct gms_convert_result result;
@@ -547,6 +566,7 @@ int main(void)
 	tcase_add_test(t, who_does_not_join_keeps_what_is_mapped);
 	tcase_add_test(t, spans_keep_to_the_largest_and_its_multiples);
 	tcase_add_test(t, only_whole_granules_are_mapped);
+	tcase_add_test(t, a_region_need_not_begin_or_end_with_a_granule);
 	tcase_add_test(t, a_full_budget_refuses_before_anything_changed);
 	tcase_add_test(t, a_cut_beyond_the_budget_is_refused);
 	tcase_add_test(t, a_listener_that_comes_is_told_what_there_is);
