@@ -131,6 +131,11 @@ static void unmap(struct fx_device *device, const struct gms_host_run *run)
 /* Is this the one that fails? */
 static bool fails(struct fx_device *device)
 {
+	if (device->fuse && fx_fuse_blows(device->fuse, device)) {
+		device->error = device->fuse->error;
+		device->failures++;
+		return true;
+	}
 	if (!device->armed)
 		return false;
 	if (device->pass--)
@@ -279,6 +284,14 @@ void fx_device_forget(struct fx_device *device)
 	device->begins = device->ends = device->failures = 0;
 	device->spans_revoked = device->spans_committed = device->pages_revoked = 0;
 	device->nspans_max = device->nspans;
+}
+
+void fx_device_mend(struct fx_device *device, const struct fx_span *spans, size_t n)
+{
+	device->nspans = 0;
+	device->broken[0] = '\0';
+	for (size_t i = 0; i < n; i++)
+		insert(device, i, spans[i].first, spans[i].npages);
 }
 
 const struct fx_span *fx_device_span(const struct fx_device *device, gms_gfn gfn)

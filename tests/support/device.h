@@ -19,6 +19,8 @@
 #include <gmemstate/listen.h>
 #include <gmemstate/space.h>
 
+#include "fuse.h"
+
 enum fx_device_op {
 	FX_PREPARE = 1,
 	FX_REVOKE = 2,
@@ -45,6 +47,7 @@ struct fx_device {
 	uint64_t pass;			/* operations, and runs of them, that still succeed, if armed */
 	bool	 armed;
 	int	 error;			/* what the failing operation returns */
+	struct fx_fuse *fuse;		/* shared with others, who then say what fails; or NULL */
 	uint64_t failures;
 	char	 broken[256];
 };
@@ -66,6 +69,12 @@ const struct fx_span *fx_device_span(const struct fx_device *device, gms_gfn gfn
 /* Fail the test if a promise was broken, or if what is mapped is not what matches. */
 void fx_device_check(struct fx_device *device, const struct gms_space *space,
 		     struct gms_range range);
+
+/*
+ * What is mapped is made what these @n spans say, and what was complained of is
+ * forgotten: for a device that failed to undo.
+ */
+void fx_device_mend(struct fx_device *device, const struct fx_span *spans, size_t n);
 
 /* Of the spans, for snapshots. */
 uint64_t fx_device_hash(struct fx_device *device);
