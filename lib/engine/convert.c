@@ -69,25 +69,27 @@ int gms__convert_plan(struct gms__plan *plan, int err)
 int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 {
 	const struct gms__segment *s = plan->segments.items;
-	const gms_gfn begin = plan->segments.n ? s[0].first : 0;
+	gms_gfn begin;
 	uint32_t reason = GMS_REASON_NONE;
-	gms_gfn gfn = 0;
 	int last = 0;
 
+	if (err) {		/* it never came to segments */
+		*next = plan->error_gfn;
+		return gms__convert_plan(plan, err);
+	}
+	begin = plan->segments.n ? s[0].first : 0;
 	*next = plan->segments.n ? s[plan->segments.n - 1].end : 0;
-	for (unsigned i = 0; (err = gms__convert_plan(plan, err)) != 0; i++) {
-		gfn = plan->error_gfn;
-		reason = plan->error_reason;
+	for (unsigned i = 0; (err = gms__convert_plan(plan, 0)) != 0; i++) {
 		last = err;
-		err = 0;
-		*next = i < TRIES ? gms__max(gfn, begin) : begin;
+		reason = plan->error_reason;
+		*next = i < TRIES ? gms__max(plan->error_gfn, begin) : begin;
 		if (*next == begin)
 			break;
 		plan->again = true;
-		gms__plan_again(plan, gfn);
+		gms__plan_again(plan, *next);
 	}
-	plan->error_gfn = gfn;
-	plan->error_reason = reason;
+	if (last)		/* also where what comes before it was done */
+		gms__plan_refuse(plan, last, *next, reason);
 	return last;
 }
 

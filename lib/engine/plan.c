@@ -14,6 +14,15 @@
 #include "map/edit.h"
 #include "map/walk.h"
 
+static gms_gfn lowest(const struct gms_change *changes, size_t nchanges)
+{
+	gms_gfn first = changes[0].range.first;
+
+	for (size_t i = 1; i < nchanges; i++)
+		first = gms__min(first, changes[i].range.first);
+	return first;
+}
+
 int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, size_t nchanges)
 {
 	const struct gms_profile_info *profile = plan->space->profile;
@@ -22,7 +31,7 @@ int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, 
 
 	if (nchanges > 1 && (gms__list_room(&plan->room, &plan->segments, room) ||
 			     gms__list_room(&plan->room, &plan->spare, room)))
-		return gms__plan_no_memory(plan, changes->range.first);
+		return gms__plan_no_memory(plan, lowest(changes, nchanges));
 	segment = plan->segments.items;
 	plan->segments.n = gms__batch_normalise(changes, nchanges, segment, plan->spare.items);
 	for (size_t i = 0; i < plan->segments.n; i++)

@@ -448,6 +448,50 @@ START_TEST(a_small_region_that_fills_up_is_uniform)
 }
 END_TEST
 
+START_TEST(progress_says_where_it_stopped_and_why)
+{
+	const struct gms_change changes[] = {
+		{ FX_RANGE(2048, 10), 0, S }, { FX_RANGE(1024, 10), 0, S },
+	};
+	struct gms_convert_opts opts;
+	gms_pin_id pin;
+
+	GMS_INIT(&opts);
+	opts.mode = GMS_CONVERT_PROGRESS;
+	ck_assert_int_eq(change(1024, 2048, S, 0), 0);
+	ck_assert_int_eq(gms_pin(space, FX_RANGE(2051, 1), 0, 1, &pin, NULL), 0);
+	GMS_INIT(&result);
+	ck_assert_int_eq(gms_convert(space, changes, 2, &opts, &result), -EAGAIN);
+	ck_assert_uint_eq(result.next, 2051);
+	ck_assert_uint_eq(result.error_gfn, 2051);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_PINNED);
+	ck_assert_uint_eq(result.changed_pages, 13);
+	ck_assert_int_eq(gms_unpin(space, pin), 0);
+	ck_assert_int_eq(gms_convert(space, changes, 2, &opts, &result), 0);
+	ck_assert_uint_eq(result.next, 2058);
+	ck_assert_uint_eq(result.changed_pages, 7);
+	ck_assert_uint_eq(result.unchanged_pages, 13);
+}
+END_TEST
+
+START_TEST(progress_without_memory_names_the_lowest_page)
+{
+	struct gms_change changes[64];
+	struct gms_convert_opts opts;
+
+	GMS_INIT(&opts);
+	opts.mode = GMS_CONVERT_PROGRESS;
+	for (unsigned i = 0; i < 64; i++)
+		changes[i] = (struct gms_change){ FX_RANGE(3000 - 2 * i, 1), S, 0 };
+	fx_mem_fail_after(&mem, 0, true);
+	ck_assert_int_eq(gms_convert(space, changes, 64, &opts, &result), -ENOMEM);
+	fx_mem_heal(&mem);
+	ck_assert_uint_eq(result.next, 3000 - 2 * 63);
+	ck_assert_uint_eq(result.error_gfn, 3000 - 2 * 63);
+	ck_assert_uint_eq(result.changed_pages, 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("convert");
@@ -480,5 +524,10 @@ int main(void)
 	tcase_add_test(tc, the_lowest_refused_page_decides);
 	tcase_add_test(tc, no_alloc_refuses_what_was_not_set_aside);
 	tcase_add_test(tc, a_small_region_that_fills_up_is_uniform);
+
+	tc = fx_case(s, "progress");
+	tcase_add_checked_fixture(tc, setup, teardown);
+	tcase_add_test(tc, progress_says_where_it_stopped_and_why);
+	tcase_add_test(tc, progress_without_memory_names_the_lowest_page);
 	return fx_run(s);
 }
