@@ -33,8 +33,6 @@ static const struct step steps[] = {
 
 #define NSTEPS	(sizeof(steps) / sizeof(steps[0]))
 
-static const struct step discard = { GMS__HOST_DISCARD, OP(discard), OP(discard) };
-
 static gms_host_fn *operation(const struct gms_backend *backend, size_t at)
 {
 	return *(gms_host_fn *const *)(const void *)((const char *)backend + at);
@@ -161,6 +159,17 @@ static int call(struct gms__plan *plan, size_t op_at, const struct gms_host_run 
 	return err < 0 ? err : -EIO;
 }
 
+/* Where the runs of the backend end that the run at a place is of. */
+static size_t same_backend(const struct gms__list *list, size_t at)
+{
+	const struct gms_host_run *run = list->items;
+	size_t end = at + 1;
+
+	while (end < list->n && run[end].reserved == run[at].reserved)
+		end++;
+	return end;
+}
+
 /* Tell the backends of all runs of a step; *done counts runs, on failure too. */
 static int tell(struct gms__plan *plan, const struct step *step, size_t *done)
 {
@@ -171,10 +180,7 @@ static int tell(struct gms__plan *plan, const struct step *step, size_t *done)
 	for (*done = 0; *done < list->n; *done = end) {
 		int err;
 
-		for (end = *done + 1; end < list->n; end++) {
-			if (run[end].reserved != run[*done].reserved)
-				break;
-		}
+		end = same_backend(list, *done);
 		err = call(plan, step->do_at, &run[*done], end - *done, &n);
 		if (err) {
 			*done += n;
@@ -232,15 +238,25 @@ void gms__host_undo(struct gms__plan *plan, struct gms__host_done done)
 		untell(plan, &steps[done.step], plan->runs[steps[done.step].kind].n);
 }
 
+/* What a backend fails at stays where it is; the rest goes all the same. */
 void gms__host_discard(struct gms__plan *plan)
 {
-	size_t done;
+	const struct gms__list *list = &plan->runs[GMS__HOST_DISCARD];
+	const struct gms_host_run *run = list->items;
+	bool failed = false;
+	size_t n;
 
-	if (!tell(plan, &discard, &done))
-		return;
-	plan->charge.count[GMS_ACCT_DISCARD_FAILURES]++;
-	gms__space_log(plan->space, GMS_LOG_WARN,
-		       "a backend failed to discard: pages without contents still hold memory");
+	for (size_t at = 0; at < list->n; at += n) {
+		if (!call(plan, OP(discard), &run[at], same_backend(list, at) - at, &n))
+			continue;
+		plan->charge.count[GMS_ACCT_DISCARD_FAILURES]++;
+		failed = true;
+		n++;
+	}
+	if (failed)
+		gms__space_log(plan->space, GMS_LOG_WARN,
+			       "a backend failed to discard: pages without contents still hold "
+			       "memory");
 }
 
 void gms__host_flush(struct gms__plan *plan)

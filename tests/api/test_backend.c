@@ -374,6 +374,36 @@ START_TEST(undo_brings_a_list_of_two_states_back)
 }
 END_TEST
 
+/* What cannot be discarded keeps its memory; that is no reason for the rest to. */
+START_TEST(a_failed_discard_does_not_stop_the_others)
+{
+	const gms_state populated = GMS_STATE_POPULATED;
+	const struct gms_range a = { 4096, 512 }, b = { 4608, 512 };
+	struct fx_host *of_a = fx_host_new(4096, 1024), *of_b = fx_host_new(4096, 1024);
+	struct gms_change changes[] = {
+		{ FX_RANGE(4096, 10), 0, populated }, { FX_RANGE(4116, 10), 0, populated },
+		{ FX_RANGE(4608, 10), 0, populated },
+	};
+
+	fx_host_do_all(of_a);
+	fx_host_do_all(of_b);
+	fx_region(space, a, 0, D | populated, of_a);
+	fx_region(space, b, 0, D | populated, of_b);
+	fx_host_mend(of_a, space, a);
+	fx_host_mend(of_b, space, b);
+	fx_host_fail_after(of_a, 0, -EIO);
+	ck_assert_int_eq(gms_convert(space, changes, 3, NULL, NULL), 0);
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_DISCARD_FAILURES), 1);
+	ck_assert_uint_eq(of_a->failures, 1);
+	fx_host_mend(of_a, space, changes[0].range);
+	fx_host_check(of_a, space, a);
+	fx_host_check(of_b, space, b);
+	fx_check(space);
+	fx_host_free(of_a);
+	fx_host_free(of_b);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("backend");
@@ -399,6 +429,7 @@ int main(void)
 	tcase_add_loop_test(tc, failure_of_the_second_backend_undoes_the_first, 0, 2);
 	tcase_add_test(tc, failing_undo_is_counted_and_the_books_stay_sound);
 	tcase_add_test(tc, undo_brings_a_list_of_two_states_back);
+	tcase_add_test(tc, a_failed_discard_does_not_stop_the_others);
 	tcase_add_test(tc, a_refused_batch_never_reaches_the_backend);
 	return fx_run(s);
 }
