@@ -62,7 +62,10 @@ struct gms__hearing {
 	struct gms__scratch *more;	/* room for all but the first */
 };
 
-/* respan.c: a run of one region turns from old to new */
+/* respan.c: may pages of a region lose their memory, which a listener keeps? */
+bool gms__hear_forbids(const struct gms__plan *plan, const struct gms__region *row,
+		       gms_state old, gms_state new);
+/* A run of one region turns from old to new. */
 int  gms__hear_turn(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
 		    gms_gfn end, gms_state old, gms_state new);
 /* The same for the listener at a place, which does gain it, or lose it. */

@@ -163,6 +163,29 @@ static int journal(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state
 	return 0;
 }
 
+/* All that stands in the way of a run, or the first of it; 0: the walk goes on. */
+static int check_refusals(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
+			  gms_gfn end, gms_state old, gms_state new)
+{
+	uint32_t reason;
+	gms_gfn held;
+	int err = 0;
+
+	if ((old | new) & GMS__RULED)
+		err = gms__rule_check(old, new, &reason);
+	if (err && !blocked(plan, err, first, first, end, reason))
+		return err;
+	/* Before what holds pages, which may be any of the run. */
+	if ((old & ~new & GMS_STATE_POPULATED & plan->space->listeners.bits) &&
+	    gms__hear_forbids(plan, row, old, new) &&
+	    !blocked(plan, -EBUSY, first, first, end, GMS_REASON_LISTENER))
+		return -EBUSY;
+	if (is_held(plan, old, new, first, end, &held, &reason) &&
+	    !blocked(plan, -EAGAIN, held, first, end, reason))
+		return -EAGAIN;
+	return 0;
+}
+
 /* Pages [first, end) of one region, now in state old, are to turn as a segment says. */
 static int check_run(struct gms__plan *plan, const struct gms__region *row,
 		     const struct gms__segment *s, gms_gfn first, gms_gfn end, gms_state old)
@@ -170,20 +193,15 @@ static int check_run(struct gms__plan *plan, const struct gms__region *row,
 	const gms_state new = gms__changed(old, s->set, s->clear);
 	const bool to_shared = new & GMS_STATE_SHARED;
 	const uint64_t npages = end - first;
-	uint32_t reason;
-	gms_gfn held;
-	int err = 0;
+	int err;
 
 	if (old == new) {
 		plan->unchanged_pages += npages;
 		return 0;
 	}
-	if ((old | new) & GMS__RULED)
-		err = gms__rule_check(old, new, &reason);
-	if (err)
-		return blocked(plan, err, first, first, end, reason) ? 0 : err;
-	if (is_held(plan, old, new, first, end, &held, &reason))
-		return blocked(plan, -EAGAIN, held, first, end, reason) ? 0 : -EAGAIN;
+	err = check_refusals(plan, row, first, end, old, new);
+	if (err || plan->err)		/* it is not going to happen */
+		return err;
 	plan->changed_pages += npages;
 	gms__map_needs_state(&plan->space->map, new, &plan->needs);
 	if (plan->space->listeners.most ||

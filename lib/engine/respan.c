@@ -450,6 +450,21 @@ int gms__hear_run(struct gms__plan *plan, unsigned i, const struct gms__region *
 	return err;
 }
 
+bool gms__hear_forbids(const struct gms__plan *plan, const struct gms__region *row,
+		       gms_state old, gms_state new)
+{
+	const struct gms__listeners *all = &plan->space->listeners;
+
+	for (unsigned i = 0; i < all->most; i++) {
+		const struct gms__listener *l = all->at[i];
+
+		if (l && (l->ops.flags & GMS_LISTEN_NO_DISCARD) &&
+		    gms__listener_wants(l, row, old) && gms__listener_wants(l, row, new))
+			return true;
+	}
+	return false;
+}
+
 int gms__hear_turn(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
 		   gms_gfn end, gms_state old, gms_state new)
 {
@@ -461,9 +476,6 @@ int gms__hear_turn(struct gms__plan *plan, const struct gms__region *row, gms_gf
 		const bool was = l && gms__listener_wants(l, row, old);
 		const bool will = l && gms__listener_wants(l, row, new);
 
-		if (was && will && (old & ~new & GMS_STATE_POPULATED) &&
-		    (l->ops.flags & GMS_LISTEN_NO_DISCARD))
-			return gms__plan_refuse(plan, -EBUSY, first, GMS_REASON_LISTENER);
 		if (was != will)
 			err = gms__hear_run(plan, i, row, first, end, will);
 	}

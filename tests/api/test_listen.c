@@ -505,6 +505,43 @@ START_TEST(who_cannot_bear_a_discard_is_not_discarded_under)
 }
 END_TEST
 
+START_TEST(a_discard_that_is_forbidden_is_one_blocker_of_all)
+{
+	const struct gms_change populate = { FX_RANGE(0, 64), P, 0 };
+	const struct gms_change discard = { FX_RANGE(0, 64), 0, P };
+	struct gms_convert_result result;
+	struct gms_convert_opts opts;
+	struct gms_blocker blocker[4];
+	gms_pin_id pin;
+
+	device->ops.flags = GMS_LISTEN_NO_DISCARD;
+	add();
+	give(0, 64);
+	ck_assert_int_eq(gms_convert(space, &populate, 1, NULL, NULL), 0);
+	ck_assert_int_eq(gms_pin(space, FX_RANGE(40, 2), 0, 77, &pin, NULL), 0);
+
+	/* The listener keeps page 0, the pin but page 40: the lowest decides. */
+	GMS_INIT(&result);
+	ck_assert_int_eq(gms_convert(space, &discard, 1, NULL, &result), -EBUSY);
+	ck_assert_uint_eq(result.error_gfn, 0);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_LISTENER);
+
+	GMS_INIT(&opts);
+	opts.flags = GMS_CONVERT_ALL_BLOCKERS;
+	opts.blockers = blocker;
+	opts.blockers_room = 4;
+	ck_assert_int_eq(gms_convert(space, &discard, 1, &opts, &result), -EBUSY);
+	ck_assert_uint_eq(result.blockers, 2);
+	ck_assert_uint_eq(blocker[0].reason, GMS_REASON_LISTENER);
+	ck_assert_uint_eq(blocker[0].range.npages, 64);
+	ck_assert_uint_eq(blocker[1].reason, GMS_REASON_PINNED);
+	ck_assert_uint_eq(blocker[1].range.first, 40);
+	ck_assert_uint_eq(blocker[1].range.npages, 2);
+	ck_assert_uint_eq(blocker[1].tag, 77);
+	ck_assert_int_eq(gms_unpin(space, pin), 0);
+}
+END_TEST
+
 START_TEST(random_conversions_keep_the_device_exact)	/* _i: which kind of device */
 {
 	static const struct {
@@ -577,6 +614,7 @@ int main(void)
 	tcase_add_test(t, a_veto_names_a_page_of_the_conversion);
 	tcase_add_test(t, missing_and_frozen_pages_are_not_handed_out);
 	tcase_add_test(t, who_cannot_bear_a_discard_is_not_discarded_under);
+	tcase_add_test(t, a_discard_that_is_forbidden_is_one_blocker_of_all);
 	tcase_add_loop_test(t, random_conversions_keep_the_device_exact, 0, 8);
 	return fx_run(s);
 }
