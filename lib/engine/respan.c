@@ -297,8 +297,12 @@ static bool neighbour(const struct gms__plan *plan, const struct gms__listener *
 	       (gms__map_get(&plan->space->map, gfn) & l->ops.mask) == l->ops.value;
 }
 
-/* Blocks that have come to match whole become one span, if one can. */
-static void join(const struct gms__plan *plan, const struct gms__listener *l, struct gain *g)
+/*
+ * Blocks that have come to match whole become one span, if one can: not where a
+ * gain before, up to where its pages are mapped, has been told by itself.
+ */
+static void join(const struct gms__plan *plan, const struct gms__listener *l, struct gain *g,
+		 gms_gfn upto)
 {
 	const uint64_t small = UINT64_C(1) << l->join_order, large = l->ops.max_span_pages;
 	const gms_gfn lo = gms__clip_lo(g->row, g->first, small);
@@ -323,7 +327,7 @@ static void join(const struct gms__plan *plan, const struct gms__listener *l, st
 		if (block_matches(plan, l, g, g->end - 1, large))
 			end = gms__clip_hi(g->row, g->end - 1, large);
 	}
-	if ((first < g->first || end > g->end) && take_in(l, &first, &end)) {
+	if ((first < g->first || end > g->end) && first >= upto && take_in(l, &first, &end)) {
 		g->first = first;
 		g->end = end;
 	}
@@ -387,7 +391,7 @@ static int gain(struct gms__plan *plan, struct gms__heard *h, const struct gms__
 	if (g.first >= g.end || !to_granules(plan, l, &g))
 		return 0;
 	if (!(l->ops.flags & GMS_LISTEN_NO_JOIN))
-		join(plan, l, &g);
+		join(plan, l, &g, *upto);
 	*upto = g.end;
 	if (g.first < first || g.end > gained->end)
 		at = gms__itree_first(root, g.first, g.end);

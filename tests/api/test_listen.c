@@ -265,6 +265,23 @@ START_TEST(spans_keep_to_the_largest_and_its_multiples)
 }
 END_TEST
 
+/* A gain that cannot join, for a span is being cut, is not taken by the next that can. */
+START_TEST(what_was_gained_before_is_not_joined_again)
+{
+	const struct gms_change change[] = {
+		{ FX_RANGE(450, 1), 0, S }, { FX_RANGE(768, 332), S, 0 }, { FX_RANGE(1200, 100), S, 0 },
+	};
+
+	add();
+	give(400, 368);
+	give(1100, 100);
+	give(1300, 236);
+	ck_assert_uint_eq(device->nspans, 3);
+	ck_assert_int_eq(gms_convert(space, change, 3, NULL, NULL), 0);
+	look();
+}
+END_TEST
+
 START_TEST(only_whole_granules_are_mapped)
 {
 	device->ops.granule_order = 4;
@@ -602,6 +619,7 @@ int main(void)
 	tcase_add_test(t, blocks_that_have_come_to_match_whole_become_one_span);
 	tcase_add_test(t, who_does_not_join_keeps_what_is_mapped);
 	tcase_add_test(t, spans_keep_to_the_largest_and_its_multiples);
+	tcase_add_test(t, what_was_gained_before_is_not_joined_again);
 	tcase_add_test(t, only_whole_granules_are_mapped);
 	tcase_add_test(t, a_region_need_not_begin_or_end_with_a_granule);
 	tcase_add_test(t, a_full_budget_refuses_before_anything_changed);
