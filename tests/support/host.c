@@ -227,13 +227,20 @@ static void reshape(struct fx_host *host, enum fx_host_op op, const struct gms_h
 {
 	const bool large = folio->order == GMS_ORDER_1G;
 	const uint64_t at = (folio->first >> folio->order) - (host->first >> folio->order);
-	const bool is_cut = host->cut[large][at / 64] >> (at % 64) & 1;
+	bool is_cut;
 
-	if (folio->parts_order != (large ? GMS_ORDER_2M : GMS_ORDER_4K) ||
+	if (folio->parts_order >= folio->order ||
 	    folio->first & ((UINT64_C(1) << folio->order) - 1))
 		complain(host, "%c: folio at 0x%" PRIx64 " of order %u to %u", op, folio->first,
 			 folio->order, folio->parts_order);
-	if (is_cut != (op == FX_MERGE))
+	if (folio->parts_order != (large ? GMS_ORDER_2M : GMS_ORDER_4K) ||
+	    (!large && folio->order != GMS_ORDER_2M)) {		/* not by levels */
+		host->levels = false;
+		host->hash ^= fx_hash(folio->first, folio->order << 8 | folio->parts_order);
+		return;
+	}
+	is_cut = host->cut[large][at / 64] >> (at % 64) & 1;
+	if (host->levels && is_cut != (op == FX_MERGE))
 		complain(host, "%c: folio of order %u at 0x%" PRIx64 " is %s", op, folio->order,
 			 folio->first, is_cut ? "cut" : "whole");
 	flip(host, host->cut[large], at, 1 + FX_HOST_PLANES + large);
@@ -326,6 +333,7 @@ void fx_host_do_all(struct fx_host *host)
 		host->cut[i] = calloc(host->npages / FX_2M / 64 + 2, sizeof(*host->cut[i]));
 		ck_assert_ptr_nonnull(host->cut[i]);
 	}
+	host->levels = true;
 	host->backend.set_attributes = set_attributes;
 	host->backend.direct_map = direct_map;
 	host->backend.populate = populate;
@@ -425,7 +433,7 @@ void fx_host_check(struct fx_host *host, const struct gms_space *space, struct g
 				ck_abort_msg("page 0x%" PRIx64 " of state 0x%x: bit %d of the host "
 					     "is %d", gfn, state, i, bit(host, i, gfn));
 		}
-		if (host->cut[0] && gfn % FX_2M == 0)
+		if (host->levels && gfn % FX_2M == 0)
 			check_folio(host, space, gfn);
 	}
 }

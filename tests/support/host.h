@@ -50,6 +50,7 @@ struct fx_host {
 	uint64_t  npages;
 	uint64_t *plane[FX_HOST_PLANES]; /* a bit a page of the window */
 	uint64_t *cut[2];		/* a bit a block of 2M, of 1G; NULL: does not follow */
+	bool	  levels;		/* folios of 1G are cut to 2M, these to 4K */
 	uint64_t  hash;			/* of all of it, kept up at every change */
 	uint64_t  calls, runs, flushes;
 	uint64_t  pass;			/* runs that still succeed, if armed */
