@@ -24,7 +24,7 @@ struct crew_member {
 	unsigned	 number;	/* among those that do the same */
 	uint64_t	 rounds;
 	void		(*work)(struct crew_member *me);	/* one round */
-	uint64_t	 tally[5];	/* what the test wants summed */
+	uint64_t	 tally[8];	/* what the test wants summed */
 };
 
 struct crew {
