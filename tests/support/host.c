@@ -165,6 +165,7 @@ static int operate(struct fx_host *host, enum fx_host_op op, const struct gms_ho
 
 	pthread_mutex_lock(&host->lock);
 	host->calls++;
+	host->calls_of[op]++;
 	if (!nruns || *ndone)
 		complain(host, "%c: %zu runs, ndone %zu", op, nruns, *ndone);
 	for (size_t i = 0; i < nruns; i++) {
@@ -254,6 +255,7 @@ static void note_folio(struct fx_host *host, enum fx_host_op op,
 	};
 
 	host->calls++;
+	host->calls_of[op]++;
 	note(host, op, &run, failed);
 }
 
@@ -394,6 +396,7 @@ bool fx_host_heal(struct fx_host *host)
 void fx_host_forget(struct fx_host *host)
 {
 	host->nlog = 0;
+	memset(host->calls_of, 0, sizeof(host->calls_of));
 	host->calls = host->runs = host->flushes = host->failures = 0;
 }
 

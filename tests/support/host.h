@@ -53,6 +53,7 @@ struct fx_host {
 	bool	  levels;		/* folios of 1G are cut to 2M, these to 4K */
 	uint64_t  hash;			/* of all of it, kept up at every change */
 	uint64_t  calls, runs, flushes;
+	uint64_t  calls_of[128];	/* by enum fx_host_op */
 	uint64_t  pass;			/* runs that still succeed, if armed */
 	bool	  armed;
 	enum fx_host_op fail_op;	/* which operation may fail; 0: either */
