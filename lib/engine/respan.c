@@ -375,7 +375,7 @@ static int gain(struct gms__plan *plan, struct gms__heard *h, const struct gms__
 	struct gms__listener *l = h->listener;
 	const gms_gfn first = gms__max(gained->first, *upto);
 	struct gain g = { gms__plan_row(plan, first), first, gained->end };
-	struct gms__inode *root = l->root[gms__stripe_of(first)], *at = NULL;
+	struct gms__inode *root = l->root[gms__stripe_of(gained->first)], *at = NULL;
 	struct gms__region whole;
 	int err = 0;
 
