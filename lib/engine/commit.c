@@ -22,11 +22,17 @@
 static void edit(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state set,
 		 gms_state clear)
 {
+	struct gms__map *map = &plan->space->map;
+
 	while (first < end) {
 		const struct gms__region *row = gms__plan_row(plan, first);
 		const gms_gfn stop = gms__min(end, gms__region_end(row));
+		const bool small = first / GMS__BLOCK_PAGES == (stop - 1) / GMS__BLOCK_PAGES;
 
-		gms__map_edit(&plan->space->map, row, first, stop, set, clear, &plan->tables);
+		/* O3: what the quicker way does with idle GiB an owner must not. */
+		if (plan->owns || !small ||
+		    !gms__map_edit_try(map, row, first, stop, set, clear, &plan->tables))
+			gms__map_edit(map, row, first, stop, set, clear, &plan->tables);
 		first = stop;
 	}
 }

@@ -9,11 +9,25 @@
 
 #include "base/sized.h"
 
+/* Of most plans no stripe has any. */
+static bool any_loans(const struct gms__plan *plan)
+{
+	const struct gms__loans *loans = &plan->space->loans;
+
+	for (uint64_t set = plan->stripes; set; set &= set - 1) {
+		if (gms__load_relaxed(&loans->shard[__builtin_ctzll(set)]->here))
+			return true;
+	}
+	return plan->owns;
+}
+
 /* What an embedder names is shared or private by its will now, and no loan's. */
 static void forget_loans(struct gms__plan *plan)
 {
 	const struct gms__segment *s = plan->segments.items;
 
+	if (!any_loans(plan))
+		return;
 	for (size_t i = 0; i < plan->segments.n; i++) {
 		if ((s[i].set | s[i].clear) & GMS_STATE_SHARED)
 			gms__loans_forget(plan->space, s[i].first, s[i].end, plan->owns);

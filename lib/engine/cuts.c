@@ -344,6 +344,10 @@ void gms__cuts_merge(struct gms__plan *plan)
 	for (size_t i = 0; i < plan->turned.n; i++)
 		gms__shape_turned(plan->space, turned[i].first, turned[i].first + turned[i].npages);
 	for (size_t i = 0; i < plan->segments.n; i++) {
+		const struct gms__region *row = gms__plan_row(plan, s[i].first);
+
+		if (s[i].end <= gms__region_end(row) && !gms__region_order(row))
+			continue;	/* most segments, where pages are all there is */
 		if ((s[i].set | s[i].clear) & GMS_STATE_SHARED)
 			plan->merges += gms__shape_merge(plan->space, s[i].first, s[i].end,
 							 &plan->tables, &plan->charge);

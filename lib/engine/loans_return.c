@@ -12,7 +12,7 @@
 
 /*
  * What LAZY leaves when it reclaims, of pages and of age. Replays of real guests
- * convert as often, within 1 %, with any part from a quarter to seven eighths: a
+ * convert as often, within some 4 %, with any part from a quarter to seven eighths: a
  * half shows the host an eighth less than three quarters.
  */
 #define KEEP(most)	((most) / 2)
