@@ -5,81 +5,16 @@
  *
  *   lend [--by gpa|dma] [--lazy PAGES[,MS]] TRACE
  *
- * A map is a loan, an unmap its return, a coherent allocation a loan that is never
- * returned. --by dma lends the addresses that the device was given: bounce
- * buffers, in a trace that has them. LAZY keeps at most PAGES idle pages (256),
- * and none that was idle for more than MS milliseconds when a buffer is returned
- * (0: however long). examples/traces has two traces, to unpack with xz.
+ * trace_loans.h says what is lent. --by dma lends the addresses that the device was
+ * given: bounce buffers, in a trace that has them. LAZY keeps at most PAGES idle
+ * pages (256), and none that was idle for more than MS milliseconds when a buffer is
+ * returned (0: however long). examples/traces has two traces, to unpack with xz.
  */
 #include <errno.h>
 #include <inttypes.h>
-#include <stdlib.h>
 #include <string.h>
 
-#include <gmemstate/gmemstate.h>
-
-#include "trace.h"
-
-#define RAM_PAGES	(UINT64_C(2) << 18)	/* the guest of the traces has 2 GiB */
-
-/* --- the loans that are out, by what their unmap will say ------------------- */
-
-struct out {
-	struct out *next;
-	struct trace_line map;
-	gms_loan_id id;
-};
-
-#define BUCKETS	4096
-
-static struct out *bucket[BUCKETS];
-
-static struct out **bucket_of(const struct trace_line *line)
-{
-	return &bucket[(line->dma >> 4 ^ line->dma >> 14) % BUCKETS];
-}
-
-static int remember(const struct trace_line *line, gms_loan_id id)
-{
-	struct out *out = malloc(sizeof(*out)), **first = bucket_of(line);
-
-	if (!out)
-		return -ENOMEM;
-	*out = (struct out){ *first, *line, id };
-	*first = out;
-	return 0;
-}
-
-/* The loan of this unmap; 0: there is none. Equal maps are as good as each other. */
-static gms_loan_id recall(const struct trace_line *line)
-{
-	gms_loan_id id = 0;
-
-	for (struct out **at = bucket_of(line); *at; at = &(*at)->next) {
-		struct out *out = *at;
-
-		if (out->map.dma != line->dma || out->map.gpa != line->gpa ||
-		    out->map.bytes != line->bytes || out->map.device != line->device)
-			continue;
-		id = out->id;
-		*at = out->next;
-		free(out);
-		break;
-	}
-	return id;
-}
-
-static void forget_all(void)
-{
-	for (size_t i = 0; i < BUCKETS; i++) {
-		while (bucket[i]) {
-			struct out *next = bucket[i]->next;
-
-			free(bucket[i]);
-			bucket[i] = next;
-		}
-	}
-}
+#include "trace_loans.h"
 
 /* --- one policy --------------------------------------------------------------- */
 
@@ -113,7 +48,7 @@ static int make_guest(struct replay *replay, uint64_t lazy_pages, uint64_t lazy_
 	opts.lend_policy = replay->policy;
 	opts.lend_idle_pages = lazy_pages;
 	opts.lend_idle_ns = lazy_ns;
-	ram.npages = RAM_PAGES;
+	ram.npages = TRACE_RAM_PAGES;
 	ram.base_order = GMS_ORDER_2M;
 	ram.state = GMS_STATE_DIRECT_MAP;	/* all of it private */
 	err = gms_space_new(space, &opts);
@@ -122,28 +57,16 @@ static int make_guest(struct replay *replay, uint64_t lazy_pages, uint64_t lazy_
 	return err;
 }
 
-static uint32_t direction(char dir)
-{
-	return dir == 'T' ? GMS_LEND_TO_DEVICE : dir == 'F' ? GMS_LEND_FROM_DEVICE : GMS_LEND_BOTH;
-}
-
-static int replay_line(struct gms_space *space, struct replay *replay,
+static int replay_line(struct gms_space *space, struct replay *replay, struct trace_loans *loans,
 		       const struct trace_line *line, int by_dma)
 {
 	const uint64_t from = by_dma ? line->dma : line->gpa;
-	gms_loan_id id;
-	int err;
+	const int err = trace_loan(loans, space, line, from);
 
-	if (line->op == TRACE_UNMAP) {
-		id = recall(line);
-		return id ? gms_return(space, id, NULL) : -ENOENT;
-	}
-	err = gms_lend(space, from, line->bytes, direction(line->dir), line->device, &id, NULL);
-	if (err)
-		return err;
-	replay->pages_lent += ((from + line->bytes - 1) >> GMS_PAGE_SHIFT) -
-			      (from >> GMS_PAGE_SHIFT) + 1;
-	return line->op == TRACE_MAP ? remember(line, id) : 0;
+	if (!err && line->op != TRACE_UNMAP)
+		replay->pages_lent += ((from + line->bytes - 1) >> GMS_PAGE_SHIFT) -
+				      (from >> GMS_PAGE_SHIFT) + 1;
+	return err;
 }
 
 /* What the host sees beyond what is lent, over time. */
@@ -160,7 +83,7 @@ static int measure(struct gms_space *space, struct replay *replay, uint64_t sinc
 }
 
 static int replay_trace(struct gms_space *space, struct replay *replay, struct trace *trace,
-			int by_dma)
+			struct trace_loans *loans, int by_dma)
 {
 	uint64_t first_ns = 0, last_ns = 0;
 	struct trace_line line;
@@ -177,7 +100,7 @@ static int replay_trace(struct gms_space *space, struct replay *replay, struct t
 			err = measure(space, replay, last_ns);
 		last_ns = line.time_ns;
 		if (!err)
-			err = replay_line(space, replay, &line, by_dma);
+			err = replay_line(space, replay, loans, &line, by_dma);
 	}
 	if (!err)
 		err = measure(space, replay, last_ns);
@@ -274,6 +197,7 @@ int main(int argc, char **argv)
 		{ .name = "PERSISTENT", .policy = GMS_LEND_PERSISTENT },
 	};
 	uint64_t lazy_pages = 256, lazy_ms = 0;
+	struct trace_loans loans = { { NULL } };
 	struct trace trace;
 	int by_dma = 0, err, at = 1;
 
@@ -296,9 +220,9 @@ int main(int argc, char **argv)
 		trace_rewind(&trace);
 		err = make_guest(&replay[i], lazy_pages, lazy_ms * 1000000, &space);
 		if (!err)
-			err = replay_trace(space, &replay[i], &trace, by_dma);
+			err = replay_trace(space, &replay[i], &trace, &loans, by_dma);
 		gms_space_free(space);
-		forget_all();
+		trace_loans_forget(&loans);
 	}
 	if (err)
 		fprintf(stderr, "lend: %s: line %" PRIu64 ": %s\n", argv[at],
