@@ -66,6 +66,7 @@ uint64_t choose_n(const struct bench *bench, const struct workload *work, struct
 /* concurrent.c: W11 in one state */
 void concurrent_measure(struct bench *bench, const struct state *state);
 void writers_measure(struct bench *bench, const struct state *state);
+void writers_listener_measure(struct bench *bench, const struct state *state);
 
 /* memory.c: W9 */
 void memory_measure(struct bench *bench, const struct state *state);

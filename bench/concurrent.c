@@ -12,6 +12,7 @@
  * And two threads convert at once, each in its own half of the guest: how many
  * times the conversions of one alone. Next to this library there are two
  * bitmaps, without a lock, which tells what the machine gives, and with a mutex.
+ * The same with a listener, whose spans both change.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -71,7 +72,7 @@ void concurrent_measure(struct bench *bench, const struct state *state)
 		const struct peer *peer = c->peer;
 		const bool own = peer->get_mt || peer->flags & PEER_ANY_THREAD;
 
-		if (!c->map || peer->flags & (PEER_EXTRA | PEER_BACKEND))
+		if (!c->map || peer->flags & (PEER_EXTRA | PEER_ATTACHED))
 			continue;
 		guarded_init(&v[n++].on, peer,
 			     peer->create_mt ? state_build(state, peer, true) : c->map,
@@ -116,7 +117,8 @@ static double speedup(struct bench *bench, const struct state *state, const stru
 	return alone.ns / both[0].ns + alone.ns / both[1].ns;
 }
 
-void writers_measure(struct bench *bench, const struct state *state)
+static void writers(struct bench *bench, const struct state *state, const char *id,
+		    unsigned attached)
 {
 	static struct {
 		struct guarded on;
@@ -129,7 +131,8 @@ void writers_measure(struct bench *bench, const struct state *state)
 		const bool flat = !strcmp(c->peer->name, "flat");
 
 		/* The bare map keeps what one writer has in hand. */
-		if (!c->map || (!flat && strcmp(c->peer->name, "gmemstate")))
+		if (!c->map || (c->peer->flags & PEER_ATTACHED) != attached ||
+		    (!flat && strcmp(peer_row_name(c->peer), "gmemstate")))
 			continue;
 		guarded_init(&v[n++].on, c->peer, c->map, OWN);
 		if (flat)
@@ -140,8 +143,18 @@ void writers_measure(struct bench *bench, const struct state *state)
 			v[i].sample[k] = speedup(bench, state, &v[i].on, k);
 	}
 	for (size_t i = 0; i < n; i++)
-		report_add(&bench->report, "W11-writers2", state_name[state->id], v[i].on.name,
-			   v[i].on.peer, UNIT_TIMES,
-			   median(v[i].sample, bench->options.samples),
+		report_add(&bench->report, id, state_name[state->id],
+			   attached ? peer_row_name(v[i].on.peer) : v[i].on.name, v[i].on.peer,
+			   UNIT_TIMES, median(v[i].sample, bench->options.samples),
 			   state->npages / PAGES_1G);
+}
+
+void writers_measure(struct bench *bench, const struct state *state)
+{
+	writers(bench, state, "W11-writers2", 0);
+}
+
+void writers_listener_measure(struct bench *bench, const struct state *state)
+{
+	writers(bench, state, "W11-writers2-listener", PEER_LISTENER);
 }

@@ -90,7 +90,7 @@ static void one_size(struct bench *bench, uint64_t guest_gib)
 	for (size_t i = 0; i < bench->n; i++) {
 		struct contender *c = &bench->contender[i];
 
-		if (c->peer->flags & (PEER_EXTRA | PEER_BACKEND) ||
+		if (c->peer->flags & (PEER_EXTRA | PEER_ATTACHED) ||
 		    (c->peer->max_pages && c->peer->max_pages < state.npages))
 			continue;
 		build(&state, c);

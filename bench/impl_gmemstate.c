@@ -6,13 +6,16 @@
  * frozen pages, keeps the counts and the ledger. Variants: folios of 4K
  * (nothing to split), of 2M and of 1G (split and merged as they become mixed),
  * 4K with many live pins elsewhere, so that the pin check has a tree to look
- * through, and 4K with a backend that only counts.
+ * through, and 4K with what conversions have to tell: a backend that only counts, a
+ * listener that takes every span, or both, where a batch is a struct gms_batch that
+ * is filled and committed again and again.
  */
 #include <errno.h>
 
 #include "peer.h"
 #include "values.h"
 
+#define BATCH_MOST	512u
 #define NPINS		65536u
 #define PIN_STRIDE	16u
 
@@ -73,12 +76,16 @@ static void destroy(void *map)
 	gms_space_free(map);
 }
 
-/* --- A backend that only counts --- */
+/* --- A backend that only counts, a listener that takes everything --- */
 
 static struct {
+	uint64_t calls;
 	uint64_t runs;
 	uint64_t flushes;
+	uint64_t conversions;	/* that the listener heard of */
 } host;
+
+static struct gms_batch *kept_batch;	/* of the one space with both */
 
 static int count_runs(void *ctx, const struct gms_host_run *run, size_t nruns, size_t *ndone,
 		      struct gms_charge *charge)
@@ -86,6 +93,7 @@ static int count_runs(void *ctx, const struct gms_host_run *run, size_t nruns, s
 	(void)ctx;
 	(void)run;
 	(void)charge;
+	host.calls++;
 	host.runs += nruns;
 	*ndone = nruns;
 	return 0;
@@ -98,6 +106,23 @@ static void count_flush(void *ctx, struct gms_charge *charge)
 	host.flushes++;
 }
 
+/* Two writers may do so at once: it counts nothing. */
+static int take_spans(void *ctx, const struct gms_host_run *span, size_t nspans, size_t *ndone,
+		      struct gms_charge *charge)
+{
+	(void)ctx;
+	(void)span;
+	(void)charge;
+	*ndone = nspans;
+	return 0;
+}
+
+static void count_begin(void *ctx)
+{
+	(void)ctx;
+	host.conversions++;
+}
+
 static void *create_backend(uint64_t npages)
 {
 	struct gms_backend backend;
@@ -107,6 +132,43 @@ static void *create_backend(uint64_t npages)
 	backend.map_host = count_runs;
 	backend.flush = count_flush;
 	return space_new(npages, GMS_ORDER_4K, &backend);
+}
+
+static void add_listener(struct gms_space *space, void (*begin)(void *ctx))
+{
+	struct gms_listener listener;
+	uint32_t id;
+
+	GMS_INIT(&listener);
+	listener.mask = GMS_STATE_SHARED;
+	listener.value = GMS_STATE_SHARED;
+	listener.begin = begin;
+	listener.revoke = take_spans;
+	listener.commit = take_spans;
+	must(gms_listener_add(space, &listener, &id), "gms_listener_add");
+}
+
+static void *create_listener(uint64_t npages)
+{
+	struct gms_space *space = space_new(npages, GMS_ORDER_4K, NULL);
+
+	add_listener(space, NULL);
+	return space;
+}
+
+static void *create_both(uint64_t npages)
+{
+	struct gms_space *space = create_backend(npages);
+
+	add_listener(space, count_begin);
+	must(gms_batch_new(&kept_batch, space, BATCH_MOST), "gms_batch_new");
+	return space;
+}
+
+static void destroy_both(void *map)
+{
+	gms_batch_free(kept_batch);
+	gms_space_free(map);
 }
 
 /* --- Calls --- */
@@ -175,32 +237,54 @@ static void bitmap(void *map, uint64_t first, uint64_t end, uint64_t *bits)
 			       bits), "gms_bitmap_export");
 }
 
+static struct gms_change change_of(uint64_t page, unsigned shared)
+{
+	return (struct gms_change){ { page, 1 }, shared ? GMS_STATE_SHARED : 0,
+				    shared ? 0 : GMS_STATE_SHARED };
+}
+
 static void batch(void *map, const uint64_t *pages, size_t n, unsigned shared)
 {
-	struct gms_change change[512];
+	struct gms_change change[BATCH_MOST];
 
 	while (n) {
-		const size_t some = n < 512 ? n : 512;
+		const size_t some = n < BATCH_MOST ? n : BATCH_MOST;
 
 		for (size_t i = 0; i < some; i++)
-			change[i] = (struct gms_change){
-				{ pages[i], 1 }, shared ? GMS_STATE_SHARED : 0,
-				shared ? 0 : GMS_STATE_SHARED
-			};
+			change[i] = change_of(pages[i], shared);
 		must(gms_convert(map, change, some, NULL, NULL), "gms_convert");
 		pages += some;
 		n -= some;
 	}
 }
 
-/* What a batch costs is told only if it is one commit: at most one flush. */
-static void batch_backend(void *map, const uint64_t *pages, size_t n, unsigned shared)
+/*
+ * What a batch costs is told only if it is one commit: one call of the backend with
+ * every run, one flush, one conversion for the listener; or nothing to do.
+ */
+static void batch_both(void *map, const uint64_t *pages, size_t n, unsigned shared)
 {
-	const uint64_t runs_before = host.runs, flushes_before = host.flushes;
+	(void)map;
+	while (n) {
+		const size_t some = n < BATCH_MOST ? n : BATCH_MOST;
+		const uint64_t runs = host.runs, calls = host.calls, flushes = host.flushes;
+		const uint64_t conversions = host.conversions;
+		uint64_t changed;
 
-	batch(map, pages, n, shared);
-	if (host.flushes - flushes_before != (host.runs != runs_before))
-		must(-EIO, "a batch with a backend: flushes");
+		gms_batch_clear(kept_batch);
+		for (size_t i = 0; i < some; i++) {
+			const struct gms_change change = change_of(pages[i], shared);
+
+			must(gms_batch_add(kept_batch, &change), "gms_batch_add");
+		}
+		must(gms_batch_commit(kept_batch, NULL, NULL), "gms_batch_commit");
+		changed = host.runs != runs;
+		if (host.calls - calls != changed || host.flushes - flushes != changed ||
+		    host.conversions - conversions != changed)
+			must(-EIO, "a batch with a listener and a backend: one commit");
+		pages += some;
+		n -= some;
+	}
 }
 
 static uint64_t lend(void *map, uint64_t page)
@@ -237,32 +321,42 @@ static uint64_t used_bytes(void *map)
 }
 
 #define CALLS										\
-	.attrs = PEER_FOUR_ATTRS, .destroy = destroy, .get = get, .value = value_of,	\
+	.attrs = PEER_FOUR_ATTRS, .get = get, .value = value_of,	\
 	.set = set, .assign = assign, .uniform = uniform, .next = next, .runs = runs,	\
 	.count = count, .bitmap = bitmap, .bytes = bytes, .used_bytes = used_bytes,	\
 	.lend = lend, .unlend = unlend
 
 const struct peer peer_gmemstate = {
 	.name = "gmemstate", .flags = PEER_OURS | PEER_ANY_THREAD, .create = create_4k,
-	.batch = batch, CALLS
+	.batch = batch, .destroy = destroy, CALLS
 };
 
 const struct peer peer_gmemstate_2m = {
 	.name = "gmemstate-2m", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
-	.create = create_2m, .batch = batch, CALLS
+	.create = create_2m, .batch = batch, .destroy = destroy, CALLS
 };
 
 const struct peer peer_gmemstate_1g = {
 	.name = "gmemstate-1g", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
-	.create = create_1g, .batch = batch, CALLS
+	.create = create_1g, .batch = batch, .destroy = destroy, CALLS
 };
 
 const struct peer peer_gmemstate_pins = {
 	.name = "gmemstate-pins", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_EXTRA,
-	.create = create_pins, .batch = batch, CALLS
+	.create = create_pins, .batch = batch, .destroy = destroy, CALLS
 };
 
 const struct peer peer_gmemstate_backend = {
 	.name = "gmemstate-backend", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_BACKEND,
-	.create = create_backend, .batch = batch_backend, CALLS
+	.create = create_backend, .batch = batch, .destroy = destroy, CALLS
+};
+
+const struct peer peer_gmemstate_listener = {
+	.name = "gmemstate-listener", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_LISTENER,
+	.create = create_listener, .batch = batch, .destroy = destroy, CALLS
+};
+
+const struct peer peer_gmemstate_both = {
+	.name = "gmemstate-both", .flags = PEER_OURS | PEER_ANY_THREAD | PEER_ATTACHED,
+	.create = create_both, .batch = batch_both, .destroy = destroy_both, CALLS
 };

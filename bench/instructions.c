@@ -107,7 +107,7 @@ static void count(struct bench *bench, const char *program, const struct peer *p
 /* Ours and flat always; the others take a minute, and a second each. */
 static bool counted(const struct bench *bench, const struct peer *peer)
 {
-	if (peer->flags & (PEER_EXTRA | PEER_BACKEND))
+	if (peer->flags & (PEER_EXTRA | PEER_ATTACHED))
 		return false;
 	if (bench->options.quick && !bench->options.only)
 		return peer->flags & PEER_OURS || !strcmp(peer->name, "flat");

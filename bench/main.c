@@ -141,9 +141,7 @@ uint64_t choose_n(const struct bench *bench, const struct workload *work, struct
 
 static bool takes_part(const struct contender *c, const struct workload *work)
 {
-	const bool backend = c->peer->flags & PEER_BACKEND;
-
-	if (!c->map || backend != !!(work->flags & WORK_BACKEND) ||
+	if (!c->map || (c->peer->flags ^ work->flags) & PEER_ATTACHED ||
 	    (c->peer->flags & PEER_EXTRA && work->flags & WORK_NO_EXTRA) ||
 	    (work->flags & WORK_LOANS && !c->peer->lend))
 		return false;
@@ -208,14 +206,31 @@ static void check_all(struct bench *bench, const struct state *state, const char
 	}
 }
 
-static void build_all(struct bench *bench, const struct state *state, bool backend)
+static bool wanted(const struct bench *bench, enum state_id id, const struct workload *work)
+{
+	return id_listed(bench->options.only, work->id) &&
+	       (!(work->flags & WORK_ONE_STATE) || id == STATE_W1);
+}
+
+/* What has something attached is built for workloads about just that. */
+static bool needed(const struct bench *bench, enum state_id id, const struct peer *peer)
+{
+	const struct workload *work = workloads;
+
+	while (work->id && (!wanted(bench, id, work) ||
+			    (peer->flags ^ work->flags) & PEER_ATTACHED))
+		work++;
+	return work->id || !(peer->flags & PEER_ATTACHED);
+}
+
+static void build_all(struct bench *bench, const struct state *state)
 {
 	for (size_t i = 0; i < bench->n; i++) {
 		struct contender *c = &bench->contender[i];
 		const uint64_t before = malloc_bytes();
 
 		if ((c->peer->max_pages && c->peer->max_pages < state->npages) ||
-		    (c->peer->flags & PEER_BACKEND && !backend))
+		    !needed(bench, state->id, c->peer))
 			continue;
 		c->map = state_build(state, c->peer, false);
 		c->bytes = c->peer->bytes ? c->peer->bytes(c->map) : malloc_bytes() - before;
@@ -227,28 +242,22 @@ static void run_state(struct bench *bench, enum state_id id)
 {
 	const struct options *o = &bench->options;
 	const struct workload *work;
-	bool wanted = false, backend = false, changed = false;
+	bool any = false, changed = false;
 	const uint64_t start = now_ns();
 	struct state state;
 
-	for (work = workloads; work->id; work++) {
-		const bool has = id_listed(o->only, work->id) &&
-				 (!(work->flags & WORK_ONE_STATE) || id == STATE_W1);
-
-		wanted |= has;
-		backend |= has && work->flags & WORK_BACKEND;
-	}
-	if (!wanted || !listed(o->states, state_name[id]))
+	for (work = workloads; work->id; work++)
+		any |= wanted(bench, id, work);
+	if (!any || !listed(o->states, state_name[id]))
 		return;
 
 	fprintf(stderr, "state %s:", state_name[id]);
 	warm_memory(o->quick ? UINT64_C(256) << 20 : UINT64_C(1) << 30);
 	state_make(&state, id, o->guest_pages);
-	build_all(bench, &state, backend);
+	build_all(bench, &state);
 	check_all(bench, &state, "before it is timed");
 	for (work = workloads; work->id; work++) {
-		if (!id_listed(o->only, work->id) ||
-		    (work->flags & WORK_ONE_STATE && id != STATE_W1))
+		if (!wanted(bench, id, work))
 			continue;
 		fprintf(stderr, " %s", work->id);
 		fflush(stderr);

@@ -29,7 +29,7 @@ static void uniform(struct bench *bench, const char *id, uint64_t guest_gib)
 		const uint64_t before = malloc_bytes();
 		void *map;
 
-		if (peer->flags & (PEER_EXTRA | PEER_BACKEND) ||
+		if (peer->flags & (PEER_EXTRA | PEER_ATTACHED) ||
 		    (peer->max_pages && peer->max_pages < npages))
 			continue;
 		map = peer->create(npages);
@@ -46,7 +46,7 @@ void memory_measure(struct bench *bench, const struct state *state)
 	for (size_t i = 0; i < bench->n; i++) {
 		const struct contender *c = &bench->contender[i];
 
-		if (!c->map || c->peer->flags & (PEER_EXTRA | PEER_BACKEND))
+		if (!c->map || c->peer->flags & (PEER_EXTRA | PEER_ATTACHED))
 			continue;
 		report_add(&bench->report, "W9", state_name[state->id], c->peer->name, c->peer,
 			   UNIT_BYTES, (double)c->bytes, guest_gib);
@@ -101,7 +101,7 @@ void memory_adversary(struct bench *bench)
 	for (size_t i = 0; i < bench->n; i++) {
 		const struct peer *peer = bench->contender[i].peer;
 
-		if (peer->flags & (PEER_EXTRA | PEER_BACKEND) ||
+		if (peer->flags & (PEER_EXTRA | PEER_ATTACHED) ||
 		    (peer->max_pages && peer->max_pages < npages))
 			continue;
 		/*

@@ -28,7 +28,10 @@ extern "C" {
 #define PEER_NO_TOUCH	(1u << 2)	/* nothing to touch: not filled once before */
 #define PEER_ANY_THREAD	(1u << 3)	/* get and set may run at once as they are, one writer */
 #define PEER_EXTRA	(1u << 4)	/* a variant: only in the workloads about conversions */
-#define PEER_BACKEND	(1u << 5)	/* with a backend: only in the workloads about those */
+#define PEER_BACKEND	(1u << 5)	/* with a backend attached */
+#define PEER_LISTENER	(1u << 6)	/* with a listener attached */
+/* What is attached: such a peer is only in the workloads about just that. */
+#define PEER_ATTACHED	(PEER_BACKEND | PEER_LISTENER)
 
 typedef void run_fn(void *arg, uint64_t first, uint64_t end);
 
@@ -72,11 +75,12 @@ struct peer {
 /* Its rows are those of gmemstate, but in workloads that only it has. */
 static inline const char *peer_row_name(const struct peer *peer)
 {
-	return peer->flags & PEER_BACKEND ? "gmemstate" : peer->name;
+	return peer->flags & PEER_ATTACHED ? "gmemstate" : peer->name;
 }
 
 extern const struct peer peer_gmemstate, peer_gmemstate_2m, peer_gmemstate_1g,
-			 peer_gmemstate_pins, peer_gmemstate_backend;	/* impl_gmemstate.c */
+			 peer_gmemstate_pins;		/* impl_gmemstate.c */
+extern const struct peer peer_gmemstate_backend, peer_gmemstate_listener, peer_gmemstate_both;
 extern const struct peer peer_gmemstate_map;		/* impl_map.c */
 extern const struct peer peer_flat, peer_flat4, peer_qemu;	/* impl_flat.c */
 extern const struct peer peer_bytes;			/* impl_bytes.c */

@@ -63,6 +63,8 @@ static const struct entry variants[] = {
 	PRESENT(peer_gmemstate_1g),
 	PRESENT(peer_gmemstate_pins),
 	PRESENT(peer_gmemstate_backend),
+	PRESENT(peer_gmemstate_listener),
+	PRESENT(peer_gmemstate_both),
 	PRESENT(peer_qemu),
 };
 

@@ -99,7 +99,7 @@ static void print_name(const struct row *row)
 		snprintf(name, sizeof(name), "%s %" PRIu64 "G", row->id, row->guest_gib);
 	else
 		snprintf(name, sizeof(name), "%s", row->id);
-	printf("%-20s %-2s %-3s", name, row->state, unit[row->unit]);
+	printf("%-21s %-2s %-3s", name, row->state, unit[row->unit]);
 }
 
 static void print_verdict(const struct verdict *v)
@@ -238,7 +238,7 @@ static void print_missed(const struct report *report)
 		if (v->met)
 			continue;
 		if (v->target != last)
-			printf("\n  %-20s %-13s %-12s:", v->target->id, v->target->impl,
+			printf("\n  %-21s %-13s %-12s:", v->target->id, v->target->impl,
 			       v->target->text);
 		last = v->target;
 		number_text(got, sizeof(got), v->target->kind == TARGET_MOST &&

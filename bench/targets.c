@@ -50,12 +50,13 @@ const struct target targets[] = {
 	{ "W11-reader", NULL, OURS, TARGET_ROW, "W11-reader-quiet", 1.3, "1.3 quiet" },
 	{ "W11-writer", NULL, OURS, TARGET_ROW, "W11-writer-quiet", 1.3, "1.3 quiet" },
 	{ "W11-writers2", NULL, OURS, TARGET_LEAST, NULL, 1.8, "1.8 at least" },
+	{ "W11-writers2-listener", NULL, OURS, TARGET_LEAST, NULL, 1.8, "1.8 at least" },
 	FLAT("W12", "W1", OURS, 0.01, "0.01"),
 	FLAT("W12", "W2,W3,D", OURS, 1, "1.0"),
 	FLAT("W13", NULL, OURS, 1.5, "1.5"),
 	FLAT("W14", "W1,W2", MAP, 7.1, "7.1"),
 	{ "W14", "W1,W2", MAP, TARGET_MOST, NULL, 10, "10 ns" },
-	{ "W14-batch-backend", NULL, OURS, TARGET_ROW, "W14-single-backend", 0.2, "0.2 singly" },
+	{ "W14-batch-both", NULL, OURS, TARGET_ROW, "W14-single-both", 0.2, "0.2 singly" },
 	{ NULL, NULL, NULL, TARGET_MOST, NULL, 0, NULL }
 };
 

@@ -19,8 +19,10 @@
 #define WORK_CHANGES	(1u << 0)	/* the map must be restored after it */
 #define WORK_NO_EXTRA	(1u << 1)	/* not for variants (PEER_EXTRA) */
 #define WORK_ONE_STATE	(1u << 2)	/* the state does not matter: W1 only */
-#define WORK_BACKEND	(1u << 3)	/* for PEER_BACKEND, and for nobody else */
-#define WORK_LOANS	(1u << 4)	/* for who counts loans */
+#define WORK_LOANS	(1u << 3)	/* for who counts loans */
+#define WORK_BACKEND	PEER_BACKEND	/* for peers with what is named attached, ... */
+#define WORK_LISTENER	PEER_LISTENER	/* ... and nothing else: none named, none attached */
+#define WORK_BOTH	(WORK_BACKEND | WORK_LISTENER)
 
 struct job {
 	const struct peer  *peer;

@@ -12,7 +12,8 @@ trap 'rm -rf "$work"' EXIT
 # Its own make: what holds for the tests' one is not meant for this.
 env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL "$make" -s -C "$top_builddir" bench/bench \
 	>"$work/build" 2>&1 || { cat "$work/build"; exit 1; }
-"$top_builddir/bench/bench" --quick --samples 1 --guest 2 --impl flat,flat4,bytes,gmemstate,gmemstate-map \
+"$top_builddir/bench/bench" --quick --samples 1 --guest 2 \
+	--impl flat,flat4,bytes,gmemstate,gmemstate-map,gmemstate-both \
 	--only lookup-throughput,W4a,W5,W7,W13,W14 --json "$work/json" \
 	>"$work/table" 2>"$work/log" || { cat "$work/log"; exit 1; }
 cat "$work/table"
@@ -27,6 +28,12 @@ for impl in flat flat4 bytes gmemstate gmemstate-map; do
 			exit 1
 		}
 	done
+done
+for id in W5-both W14-single-both W14-batch-both; do
+	grep -q "\"id\": *\"$id\", *\"state\": *\"W2\", *\"impl\": *\"gmemstate\"" "$work/json" || {
+		echo "no row $id in the JSON"
+		exit 1
+	}
 done
 for key in machine rows ns ratio_flat; do
 	grep -q "\"$key\":" "$work/json" || { echo "no key $key in the JSON"; exit 1; }
