@@ -20,7 +20,7 @@ enum gms_acct_kind {
 	GMS_ACCT_CONVERTS = 0,	   /**< Conversion calls with valid arguments. */
 	GMS_ACCT_COMMITS,	   /**< Those that changed at least one page. */
 	GMS_ACCT_BLOCKED,	   /**< Those refused with -EAGAIN or -EBUSY. */
-	GMS_ACCT_ROLLBACKS,	   /**< Those undone because a backend failed. */
+	GMS_ACCT_ROLLBACKS,	   /**< Those undone: a backend or a listener failed. */
 	GMS_ACCT_UNDO_FAILURES,	   /**< Undo operations that a backend failed too. */
 	GMS_ACCT_PAGES_TO_SHARED,  /**< Pages turned shared. */
 	GMS_ACCT_PAGES_TO_PRIVATE, /**< Pages turned private. */

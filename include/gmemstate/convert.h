@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * @file convert.h
- * @brief Change what pages are: all or nothing.
+ * @brief Change what pages are: all or nothing, or as far as it goes.
  */
 #ifndef GMEMSTATE_CONVERT_H
 #define GMEMSTATE_CONVERT_H
@@ -92,18 +92,20 @@ struct gms_convert_result {
  * @param range  Pages; may span regions, not holes.
  * @param result NULL, or filled in; on an error with the lowest page that was
  *               refused and why, or with zeros if no page is to blame.
- * @retval 0       Every page is shared; the backend has mapped those that were not.
+ * @retval 0       Every page is shared; the backend and listeners have mapped those that
+ *                 were not.
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
  * @retval -ENOENT A page is a hole; see error_gfn.
+ * @retval -ENOSPC A listener would have more spans than its budget; see error_gfn.
  * @retval -ENOMEM Out of memory.
- * @retval other   What the backend returned.
+ * @retval other   What the backend or a listener returned.
  * @par On error
- * Nothing changed, but memory that was had stays set aside. A backend that
- * failed has been told to undo.
+ * Nothing changed, but memory that was had stays set aside. A backend or listener
+ * that failed has been told to undo.
  * @par Threads
  * W: serialised with other W calls that touch the same GiB. Blocks as long as
- * the backend does. Not async-signal-safe.
+ * the backend and the listeners do. Not async-signal-safe.
  * @par Cost
  * O(log regions + blocks touched); no allocation once reserved.
  * @since 0.1
@@ -118,20 +120,22 @@ gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_re
  * @param range  Pages; may span regions, not holes.
  * @param result NULL, or filled in; on an error with the lowest page that was
  *               refused and why, or with zeros if no page is to blame.
- * @retval 0       Every page is private; the backend has unmapped those that were not.
+ * @retval 0       Every page is private; the backend and listeners have unmapped those
+ *                 that were not.
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
  * @retval -ENOENT A page is a hole; see error_gfn.
  * @retval -EAGAIN A shared page is pinned or lent; see error_gfn. Try again after that.
  * @retval -EBUSY  A shared page is frozen; see error_gfn.
+ * @retval -ENOSPC A listener would have more spans than its budget; see error_gfn.
  * @retval -ENOMEM Out of memory.
- * @retval other   What the backend returned.
+ * @retval other   What the backend or a listener returned.
  * @par On error
- * Nothing changed, but memory that was had stays set aside. A backend that
- * failed has been told to undo.
+ * Nothing changed, but memory that was had stays set aside. A backend or listener
+ * that failed has been told to undo.
  * @par Threads
  * W: serialised with other W calls that touch the same GiB. Blocks as long as
- * the backend does. Not async-signal-safe.
+ * the backend and the listeners do. Not async-signal-safe.
  * @par Cost
  * O(log regions + log pins + blocks touched); no allocation once reserved.
  * @since 0.1
@@ -171,19 +175,21 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
  *                 missing or leave the direct map, or lent and would turn private or
  *                 lose its memory; error_gfn is the lowest.
- * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
+ * @retval -EBUSY  A page is frozen that would turn private, or would be discarded under
+ *                 a listener that cannot bear it; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
+ * @retval -ENOSPC A listener would have more spans than its budget; see error_gfn.
  * @retval -ENOMEM Out of memory, or not enough set aside with #GMS_CONVERT_NO_ALLOC.
- * @retval other   What the backend returned.
+ * @retval other   What the backend or a listener returned.
  * @par On error
  * Nothing changed, but memory that was had stays set aside. With
  * #GMS_CONVERT_PROGRESS the pages below gms_convert_result::next have changed, and
  * the error is that of the page there. Where several pages were refused, the error
- * is that of the lowest. A backend that failed has been told to undo.
+ * is that of the lowest. A backend or listener that failed has been told to undo.
  * @par Threads
  * W: serialised with other W calls that touch the same GiB. Blocks as long as
- * the backend does. Not async-signal-safe.
+ * the backend and the listeners do. Not async-signal-safe.
  * @par Cost
  * O(n log n + n log regions + blocks touched) for n changes. All memory is had
  * before the first change.
@@ -309,10 +315,10 @@ typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
  *
  * A conversion that is refused with -EAGAIN because pages are pinned or lent is
  * parked: it is tried again whenever a pin or a loan of one of its pages goes, and
- * once nothing holds them it is carried out. Of parked conversions that have a page in common the
- * older is carried out first; others overtake each other. A parked conversion
- * holds nothing: pins, loans and other conversions go on as if it were not there, and two
- * cannot block each other. Nobody polls.
+ * once nothing holds them it is carried out. Of parked conversions that have a page in
+ * common the older is carried out first; others overtake each other. A parked
+ * conversion holds nothing: pins, loans and other conversions go on as if it were not
+ * there, and two cannot block each other. Nobody polls.
  *
  * @param space    The space.
  * @param changes  As of gms_convert(); copied.
@@ -404,18 +410,20 @@ enum gms_bitmap_how {
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
  *                 missing or leave the direct map, or lent and would turn private or
  *                 lose its memory; error_gfn is the lowest.
- * @retval -EBUSY  A page is frozen that would turn private; see error_gfn.
+ * @retval -EBUSY  A page is frozen that would turn private, or would be discarded under
+ *                 a listener that cannot bear it; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
+ * @retval -ENOSPC A listener would have more spans than its budget; see error_gfn.
  * @retval -ENOMEM Out of memory.
- * @retval other   What the backend returned.
+ * @retval other   What the backend or a listener returned.
  * @par On error
  * Nothing changed, but memory that was had stays set aside. Where several pages
- * were refused, the error is that of the lowest. A backend that failed has been
- * told to undo.
+ * were refused, the error is that of the lowest. A backend or listener that failed
+ * has been told to undo.
  * @par Threads
  * W: serialised with other W calls that touch the same GiB. Blocks as long as
- * the backend does. Not async-signal-safe.
+ * the backend and the listeners do. Not async-signal-safe.
  * @par Cost
  * O(words + n log regions + blocks touched) for n runs of bits that ask for
  * something; with #GMS_BITMAP_ASSIGN all runs do. Up to 72 bytes a run for the time

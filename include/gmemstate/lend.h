@@ -130,7 +130,8 @@ gms_lend(struct gms_space *space, uint64_t gpa, uint64_t bytes, uint32_t dir, gm
  * @par On error
  * Nothing changed.
  * @par Threads
- * W; carries parked conversions out that waited for the loan. What LAZY reclaims by itself is serialised with every GiB that has idle pages.
+ * W; carries parked conversions out that waited for the loan. What LAZY reclaims by
+ * itself is serialised with other W calls on every GiB that has idle pages.
  * @par Cost
  * O(pages), and gms_unshare() of those that turn. With #GMS_LEND_LAZY, once in
  * many returns, that of a gms_reclaim().

@@ -194,8 +194,8 @@ gms_space_reserve(struct gms_space *space, uint64_t nleaves);
  * @brief Add a region: from now on each of its pages has a state.
  *
  * The region is tiled with folios of its base order. The profile may set or
- * clear DIRECT_MAP in the initial state. No backend is called: the host's view
- * must agree with the initial state already (gms_backing_region() of the Linux
+ * clear DIRECT_MAP in the initial state. Listeners map what matches. No backend
+ * is called: the host's view must agree with the initial state already (gms_backing_region() of the Linux
  * library sees to it).
  *
  * @param space The space.
@@ -210,8 +210,10 @@ gms_space_reserve(struct gms_space *space, uint64_t nleaves);
  * @retval -EOPNOTSUPP The profile does not know an attribute of the state.
  * @retval -E2BIG  A nonzero member this library does not know.
  * @retval -EEXIST It overlaps a region, in gfn or in hva.
- * @retval -ENOSPC More than 64 different backends at once.
+ * @retval -ENOSPC More than 64 different backends at once; or a listener would have more
+ *                 spans than its budget.
  * @retval -ENOMEM Out of memory.
+ * @retval other   What a listener returned.
  * @par On error
  * Nothing changed; *id is untouched.
  * @par Threads
@@ -226,7 +228,7 @@ gms_region_add(struct gms_space *space, const struct gms_region_opts *opts, uint
 /**
  * @brief Remove a region; its pages become a hole.
  *
- * Calls no backend.
+ * Listeners unmap what they had of it. Calls no backend.
  *
  * @param space The space.
  * @param id    What gms_region_add() gave.
@@ -234,12 +236,14 @@ gms_region_add(struct gms_space *space, const struct gms_region_opts *opts, uint
  * @retval -EINVAL @p space is NULL.
  * @retval -ENOENT No such region.
  * @retval -EAGAIN A page of it is pinned or lent.
+ * @retval -ENOMEM Out of memory for what listeners are to be told.
+ * @retval other   What a listener returned.
  * @par On error
  * Nothing changed.
  * @par Threads
  * W, serialised with every other W call. Readers see it whole or not at all.
  * @par Cost
- * Linear in the region's metadata; allocates nothing.
+ * Linear in the region's metadata, and in spans; allocates only for listeners.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int gms_region_remove(struct gms_space *space, uint32_t id);

@@ -12,7 +12,7 @@ static const struct {
 	[GMS_ACCT_COMMITS] = { "commits", "Conversion calls that changed a page." },
 	[GMS_ACCT_BLOCKED] = { "blocked", "Conversion calls refused for pins or frost." },
 	[GMS_ACCT_ROLLBACKS] = {
-		"rollbacks", "Conversion calls undone because a backend failed."
+		"rollbacks", "Conversion calls undone: a backend or a listener failed."
 	},
 	[GMS_ACCT_UNDO_FAILURES] = {
 		"undo_failures", "Undo operations that a backend failed too."
