@@ -226,7 +226,8 @@ int main(int argc, char **argv)
 	}
 	if (err)
 		fprintf(stderr, "lend: %s: line %" PRIu64 ": %s\n", argv[at],
-			trace.file ? trace.nlines : 0, gms_strerror(err));
+			trace.file ? trace.nlines : 0,
+			trace.file ? gms_strerror(err) : strerror(-err));
 	else
 		print(replay);
 	trace_close(&trace);

@@ -284,7 +284,8 @@ static int print_replays(const char *path)
 		err = replay_trace(&replay[i], &trace);
 	if (err) {
 		fprintf(stderr, "listener: %s: line %" PRIu64 ": %s\n", path,
-			trace.file ? trace.nlines : 0, gms_strerror(err));
+			trace.file ? trace.nlines : 0,
+			trace.file ? gms_strerror(err) : strerror(-err));
 	} else {
 		ROW("", "s", r->name);
 		ROW("most entries at once", PRIu64, r->container.entries_max);
