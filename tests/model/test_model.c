@@ -7,7 +7,7 @@
  * and whole every now and then. GMS_MODEL_STEPS sets how long it goes on;
  * GMS_SEED replays: each test draws from a stream of its own.
  */
-#include "oracle.h"
+#include "hear.h"
 
 #include <stdarg.h>
 
@@ -66,6 +66,7 @@ static struct {
 	const struct guest *guest;
 	struct gms_space *space;
 	struct fx_host	 *host;
+	struct hear	  hear;
 	struct fx_mem	  mem;
 	struct fx_rand	  rand;
 	struct oracle	  o;
@@ -223,6 +224,124 @@ static void agree_result(const struct gms_convert_result *r, const struct oracle
 	AGREE(r->error_reason == GMS_REASON_NONE, "success with a reason");
 }
 
+static void agree_refusal(const struct oracle_verdict *verdict, int err,
+			  const struct gms_convert_result *result)
+{
+	bool reason = false;
+
+	agree_error(verdict, err, "convert");
+	AGREE(result->error_gfn == verdict->gfn, "error_gfn 0x%" PRIx64 ", should be 0x%" PRIx64,
+	      result->error_gfn, verdict->gfn);
+	for (unsigned i = 0; i < verdict->nerrors; i++)
+		reason |= verdict->errors[i] == err &&
+			  verdict->reasons[i] == result->error_reason;
+	AGREE(reason, "refused as %s", gms_reason_name(result->error_reason));
+}
+
+/* It says what the oracle says, and changes nothing: that is seen by what comes next. */
+static void dry_run(const struct gms_change *batch, size_t n,
+		    const struct oracle_verdict *verdict, const struct oracle_did *did)
+{
+	const uint64_t calls = m.host->calls;
+	struct gms_convert_result result;
+	struct gms_convert_opts opts;
+	int err;
+
+	GMS_INIT(&result);
+	GMS_INIT(&opts);
+	opts.flags = GMS_CONVERT_DRY_RUN;
+	err = gms_convert(m.space, batch, n, &opts, &result);
+	tell("  dry run = %d", err);
+	AGREE(m.host->calls == calls, "a dry run called the backend");
+	m.o.event[GMS_ACCT_DRY_RUNS]++;
+	if (verdict->nerrors) {
+		agree_refusal(verdict, err, &result);
+		return;
+	}
+	AGREE(!err, "dry run: %s, should succeed", gms_strerror(err));
+	AGREE(result.changed_pages == did->changed && result.unchanged_pages == did->unchanged &&
+	      result.host_runs == did->host_runs,
+	      "the dry run says %" PRIu64 " changed, %" PRIu64 " not, %" PRIu64 " runs",
+	      result.changed_pages, result.unchanged_pages, result.host_runs);
+}
+
+/* All that is in the way is found: the pages that the oracle refuses, and the lowest of them. */
+static void find_blockers(const struct gms_change *batch, size_t n,
+			  const struct oracle_verdict *verdict)
+{
+	struct gms_blocker blocker[64];
+	struct gms_convert_result result;
+	struct gms_convert_opts opts;
+	gms_gfn lowest = UINT64_MAX;
+	int err;
+
+	GMS_INIT(&result);
+	GMS_INIT(&opts);
+	opts.flags = GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS;
+	opts.blockers = blocker;
+	opts.blockers_room = 64;
+	err = gms_convert(m.space, batch, n, &opts, &result);
+	tell("  blockers = %d, %" PRIu64, err, result.blockers);
+	m.o.event[GMS_ACCT_DRY_RUNS]++;
+	AGREE(!result.blockers == !verdict->nerrors, "%" PRIu64 " blockers", result.blockers);
+	if (verdict->nerrors)
+		agree_refusal(verdict, err, &result);
+	for (uint64_t i = 0; i < result.blockers && i < 64; i++) {
+		const struct gms_blocker *b = &blocker[i];
+		bool known = b->reason != GMS_REASON_PINNED;
+
+		for (int k = 0; k < ORACLE_PINS && !known; k++)
+			known = m.o.pin[k].id == b->id && m.o.pin[k].tag == b->tag &&
+				m.o.pin[k].flags == b->flags &&
+				oracle_meet(m.o.pin[k].range, b->range);
+		AGREE(known, "blocker %" PRIu64 " is a pin that does not exist", i);
+		if (b->range.first < lowest)
+			lowest = b->range.first;
+	}
+	if (verdict->nerrors)
+		AGREE(lowest <= verdict->gfn, "the lowest is 0x%" PRIx64, lowest);
+}
+
+/* What comes before the page that is refused is done, the rest is not. */
+static void progress(struct gms_change *batch, size_t n, const struct oracle_verdict *verdict)
+{
+	const uint64_t runs = m.host->runs;
+	struct gms_convert_result result;
+	struct oracle_verdict rest;
+	struct gms_convert_opts opts;
+	struct oracle_did did;
+	size_t kept = 0;
+	int err;
+
+	GMS_INIT(&result);
+	GMS_INIT(&opts);
+	opts.mode = GMS_CONVERT_PROGRESS;
+	err = gms_convert(m.space, batch, n, &opts, &result);
+	tell("  progress = %d, next 0x%" PRIx64, err, result.next);
+	agree_refusal(verdict, err, &result);
+	AGREE(result.next == verdict->gfn, "next 0x%" PRIx64 ", should be 0x%" PRIx64, result.next,
+	      verdict->gfn);
+	m.o.event[GMS_ACCT_BLOCKED] += err == -EAGAIN || err == -EBUSY;
+	for (size_t i = 0; i < n; i++) {
+		struct gms_range *r = &batch[i].range;
+
+		if (r->first >= verdict->gfn)
+			continue;
+		if (r->npages > verdict->gfn - r->first)
+			r->npages = verdict->gfn - r->first;
+		batch[kept++] = batch[i];
+	}
+	oracle_judge(&m.o, batch, kept, &rest, &did);
+	AGREE(!rest.nerrors, "the oracle contradicts itself");
+	if (kept) {
+		oracle_commit(&m.o, batch, kept, &did);
+		AGREE(result.changed_pages == did.changed && m.host->runs - runs == did.host_runs,
+		      "%" PRIu64 " pages changed, should be %" PRIu64, result.changed_pages,
+		      did.changed);
+		m.done++;
+	}
+}
+
 static void step_convert(void)
 {
 	struct gms_change batch[ORACLE_CHANGES];
@@ -234,7 +353,9 @@ static void step_convert(void)
 	const uint64_t how = below(5);
 	size_t n = how < 2 ? 1 : 1 + below(odds(1, 3) ? ORACLE_CHANGES : 2);
 	uint64_t calls, runs = m.host->runs, flushes = m.host->flushes;
-	bool refused;
+	const uint64_t revokes = hear_flushes(&m.hear);
+	struct fx_device *device = NULL;
+	bool refused, vetoed;
 	int err;
 
 	for (size_t i = 0; i < n; i++) {
@@ -256,10 +377,26 @@ static void step_convert(void)
 		m.unclear++;
 		return;
 	}
+	if (odds(1, 6))
+		dry_run(batch, n, &verdict, &did);
+	if (odds(1, 8))
+		find_blockers(batch, n, &verdict);
+	if (verdict.nerrors && odds(1, 4)) {
+		progress(batch, n, &verdict);
+		return;
+	}
 	GMS_INIT(&result);
 	GMS_INIT(&opts);
 	opts.flags = odds(1, 10) ? GMS_CONVERT_NO_ALLOC : 0;
+	if (!verdict.nerrors && !opts.flags && odds(1, 5))
+		opts.mode = GMS_CONVERT_PROGRESS;
 	mishap = arm();
+	if (!mishap.memory && !mishap.backend && opts.mode == GMS_CONVERT_ATOMIC && odds(1, 8))
+		device = hear_arm(&m.hear, &m.rand, -EXFULL);
+	else if (opts.mode == GMS_CONVERT_PROGRESS) {	/* nothing fails: it ends where ATOMIC would */
+		disarm(&mishap);
+		mishap = (struct mishap){ 0 };
+	}
 	calls = m.mem.calls;
 	if (how == 0)
 		err = gms_share(m.space, batch[0].range, &result);
@@ -268,6 +405,7 @@ static void step_convert(void)
 	else
 		err = gms_convert(m.space, batch, n, &opts, &result);
 	refused = disarm(&mishap);
+	vetoed = hear_disarm(device);
 	if (how > 1 && opts.flags) {
 		AGREE(m.mem.calls == calls, "NO_ALLOC asked the allocator");
 		refused = true;	/* may be */
@@ -276,6 +414,14 @@ static void step_convert(void)
 	     how > 1 && opts.flags ? " no-alloc" : "");
 
 	if (err == -ENOMEM && refused) {
+		m.refused++;
+		return;
+	}
+	if (vetoed) {
+		AGREE(err == -EXFULL && result.error_reason == GMS_REASON_LISTENER,
+		      "a listener fails, but the answer is %d", err);
+		m.o.event[GMS_ACCT_ROLLBACKS]++;
+		m.o.event[GMS_ACCT_LISTENER_VETOES]++;
 		m.refused++;
 		return;
 	}
@@ -288,15 +434,7 @@ static void step_convert(void)
 		return;
 	}
 	if (verdict.nerrors) {
-		bool reason = false;
-
-		agree_error(&verdict, err, "convert");
-		AGREE(result.error_gfn == verdict.gfn, "error_gfn 0x%" PRIx64 ", should be 0x%"
-		      PRIx64, result.error_gfn, verdict.gfn);
-		for (unsigned i = 0; i < verdict.nerrors; i++)
-			reason |= verdict.errors[i] == err &&
-				  verdict.reasons[i] == result.error_reason;
-		AGREE(reason, "refused as %s", gms_reason_name(result.error_reason));
+		agree_refusal(&verdict, err, &result);
 		m.o.event[GMS_ACCT_BLOCKED] += err == -EAGAIN || err == -EBUSY;
 		return;
 	}
@@ -307,8 +445,8 @@ static void step_convert(void)
 	      m.host->runs - runs);
 	AGREE(m.host->flushes - flushes == (did.host_runs > 0) || !did.host_runs,
 	      "%" PRIu64 " flushes", m.host->flushes - flushes);
-	AGREE(result.flushes == m.host->flushes - flushes, "%" PRIu64 " flushes reported",
-	      result.flushes);
+	AGREE(result.flushes == m.host->flushes - flushes + hear_flushes(&m.hear) - revokes,
+	      "%" PRIu64 " flushes reported", result.flushes);
 	m.done++;
 }
 
@@ -592,14 +730,20 @@ static void run_model(const struct guest *guest, uint32_t profile, const uint32_
 		if (guest->place[i].npages)
 			add_region(i, (m.o.direct_map == ORACLE_TOLD ? D : 0) |
 				   (i & 1 ? GMS_STATE_USER0 | GMS_STATE_POPULATED : 0));
+	hear_begin(&m.hear, m.space);
 	for (m.step = 1; m.step <= steps; m.step++) {
 		step();
+		hear_count(&m.hear, &m.o);
 		if (m.around.npages > 2048)
 			m.around.npages = 2048;
 		verify(&m.o, m.space, m.host, &m.mem, &m.rand, m.around,
 		       m.step % guest->whole_every == 0);
+		hear_verify(&m.hear, &m.o, m.step % (32 * guest->whole_every) ? m.around :
+			    FX_RANGE(0, guest->npages));
 	}
 	verify(&m.o, m.space, m.host, &m.mem, &m.rand, m.around, true);
+	hear_verify(&m.hear, &m.o, FX_RANGE(0, guest->npages));
+	hear_end(&m.hear);
 	AGREE(m.done > m.refused / 4, "only %" PRIu64 " of %" PRIu64 " steps did anything", m.done,
 	      steps);
 	gms_space_free(m.space);
