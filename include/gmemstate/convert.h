@@ -33,7 +33,8 @@ enum gms_convert_mode {
 	GMS_CONVERT_ATOMIC = 0,	/**< Everything, or nothing at all. */
 	/**
 	 * In order of page, up to the first that is refused; what is done stays done,
-	 * and submitting the same batch again goes on from there.
+	 * and submitting the same batch again goes on from there. What is done may have
+	 * used up a listener's budget that the whole batch would have kept to.
 	 */
 	GMS_CONVERT_PROGRESS
 };

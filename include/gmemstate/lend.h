@@ -16,7 +16,9 @@
  * when gms_reclaim() says (#GMS_LEND_PERSISTENT). Meanwhile the page is idle: the
  * next loan of it finds it shared. Under every policy a page is idle that ought to
  * turn private and cannot, because it is pinned or frozen, or because a backend,
- * a listener or the allocator refuses.
+ * a listener or the allocator refuses. After a batch of LAZY's of which pages could
+ * not turn, as many loans come back before it tries the next: what stays idle
+ * because others hold it costs no return more than it brought.
  *
  * A lent page neither turns private nor loses its memory by any other call:
  * these say -EAGAIN with #GMS_REASON_LENT. An idle page may be unshared by any.

@@ -97,7 +97,8 @@ struct gms_space_opts {
 	uint64_t merge_after_commits;
 	uint32_t lend_policy;	/**< enum gms_lend_policy. */
 	uint32_t reserved;	/**< 0. */
-	uint64_t lend_idle_pages;	/**< LAZY: most idle pages after a gms_return(). */
+	/** LAZY: most idle pages after a gms_return(), but see lend.h of those that are held. */
+	uint64_t lend_idle_pages;
 	uint64_t lend_idle_ns;	/**< LAZY: oldest age of an idle page, if there is a clock; 0: any. */
 };
 

@@ -100,7 +100,8 @@ static int carry_out(struct gms__plan *plan)
 	int err = gms__hear_prepare(plan);
 
 	if (err)
-		return err;
+		return err;	/* nothing was done, and nothing is undone */
+	plan->charge.count[GMS_ACCT_ROLLBACKS]++;	/* unless it comes to pass */
 	err = gms__cuts_make(plan);
 	if (err)
 		goto give_up;
@@ -113,8 +114,10 @@ static int carry_out(struct gms__plan *plan)
 		flip(plan, GMS__TO_SHARED);
 		err = gms__hear_gain(plan);
 	}
-	if (!err)
+	if (!err) {
+		plan->charge.count[GMS_ACCT_ROLLBACKS]--;
 		return 0;
+	}
 
 	gms__hear_ungain(plan);
 	flip_back(plan, false);
@@ -138,9 +141,7 @@ int gms__plan_commit(struct gms__plan *plan)
 		gms__host_discard(plan);
 	gms__host_flush(plan);
 	gms__hear_end(plan, !err);
-	if (err) {
-		plan->charge.count[GMS_ACCT_ROLLBACKS]++;
-	} else {
+	if (!err) {
 		gms__cuts_merge(plan);
 		if (plan->changed_pages)
 			count(plan);

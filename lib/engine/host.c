@@ -200,6 +200,7 @@ static void turn_back(struct gms_host_run *run, size_t n)
 static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 {
 	struct gms_host_run *run = plan->runs[step->kind].items;
+	bool failed = false;
 	size_t n;
 
 	turn_back(run, done);
@@ -208,14 +209,19 @@ static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 			if (run[at - 1].reserved != run[at].reserved)
 				break;
 		}
-		if (call(plan, step->undo_at, &run[at], end - at, &n)) {
+		/* What it fails at stays as it is; the rest is undone all the same. */
+		for (size_t i = at; i < end; i += n + 1) {
+			if (!call(plan, step->undo_at, &run[i], end - i, &n))
+				break;
 			plan->charge.count[GMS_ACCT_UNDO_FAILURES]++;
-			gms__space_log(plan->space, GMS_LOG_ERROR,
-				       "a backend failed to undo a conversion: the host's view of "
-				       "some pages differs from their state");
+			failed = true;
 		}
 	}
 	turn_back(run, done);
+	if (failed)
+		gms__space_log(plan->space, GMS_LOG_ERROR,
+			       "a backend failed to undo a conversion: the host's view of some "
+			       "pages differs from their state");
 }
 
 int gms__host_do(struct gms__plan *plan, struct gms__host_done *done)

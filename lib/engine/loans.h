@@ -109,6 +109,7 @@ struct gms__loans {
 	uint64_t most_idle;		/* LAZY: pages */
 	uint64_t oldest_ns;
 	uint64_t nidle;			/* of all shards; added to atomically */
+	uint64_t wait;			/* returns before LAZY tries again: as many as failed */
 	uint64_t tick;			/* what tells idle pages' age without a clock */
 	struct gms__lock wide;		/* guards the last shard */
 };

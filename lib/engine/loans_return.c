@@ -106,10 +106,15 @@ static void unlink_loan(const struct returning *r, struct gms__loan_shard *shard
 /* Is it time to reclaim, by the policy? Decided under the stripes, done without. */
 static bool overdue(const struct returning *r)
 {
-	const struct gms__loans *loans = &r->space->loans;
+	struct gms__loans *loans = &r->space->loans;
+	const uint64_t wait = gms__load_relaxed(&loans->wait);
 
 	if (loans->policy != GMS_LEND_LAZY || !r->lent->idle_pages)
 		return false;
+	if (gms__unlikely(wait)) {
+		__atomic_store_n(&loans->wait, wait - 1, __ATOMIC_RELAXED);
+		return false;
+	}
 	if (gms__load_relaxed(&loans->nidle) > loans->most_idle)
 		return true;
 	for (uint64_t set = loans->oldest_ns ? r->turn.stripes : 0; set; set &= set - 1) {
@@ -334,11 +339,13 @@ void gms__loans_reclaim(struct gms_space *space, uint64_t budget, uint64_t now_n
 /*
  * LAZY's own: with too many idle pages some more go than must, so that what a
  * batch costs is shared by many returns; and with one too old those that will be
- * soon.
+ * soon. What could not turn, because it is pinned or somebody objects, is not tried
+ * again before as many loans have come back: so no return pays for more than one.
  */
 static void reclaim_overdue(struct gms_space *space, struct gms__lent *lent)
 {
-	const struct gms__loans *loans = &space->loans;
+	struct gms__loans *loans = &space->loans;
+	const uint64_t blocked = lent->blocked_pages;
 	const uint64_t stripes = stripes_with_idle(loans);
 	uint64_t nidle, since, next;
 	struct returning r;
@@ -358,6 +365,7 @@ static void reclaim_overdue(struct gms_space *space, struct gms__lent *lent)
 			take(&r, now - KEEP(loans->oldest_ns), UINT64_MAX);
 	}
 	reclaim_marked(&r);
+	__atomic_store_n(&loans->wait, lent->blocked_pages - blocked, __ATOMIC_RELAXED);
 }
 
 /* 1: done; 0: there is no such loan. */

@@ -85,12 +85,19 @@ static int do_step(struct gms__plan *plan, struct gms__heard *h, enum gms__hear_
 static void undo(struct gms__plan *plan, struct gms__heard *h, bool map,
 		 const struct gms_host_run *runs, size_t n)
 {
+	uint64_t failures = 0;
 	size_t done;
 
-	if (!call(plan, h, map, runs, n, &done))
+	/* What it fails at stays as it is; the rest is undone all the same. */
+	for (size_t i = 0; i < n; i += done + 1) {
+		if (!call(plan, h, map, &runs[i], n - i, &done))
+			break;
+		failures++;
+	}
+	if (!failures)
 		return;
-	plan->charge.count[GMS_ACCT_UNDO_FAILURES]++;
-	gms__add(&h->listener->undo_failures, 1);
+	plan->charge.count[GMS_ACCT_UNDO_FAILURES] += failures;
+	gms__add(&h->listener->undo_failures, failures);
 	gms__space_log(plan->space, GMS_LOG_ERROR,
 		       "a listener failed to undo a conversion: what it has mapped differs from "
 		       "its spans");

@@ -810,6 +810,29 @@ START_TEST(options_are_checked)
 }
 END_TEST
 
+/* What cannot turn private is not tried again by every return. */
+START_TEST(a_reclaim_that_fails_is_not_repeated_at_once)
+{
+	gms_pin_id pin[1000];
+
+	for (unsigned i = 0; i < 1000; i++) {
+		const uint64_t gpa = 2 * i * PAGE;
+		const gms_loan_id id = lend(gpa, PAGE);
+
+		ck_assert_int_eq(gms_pin(space, FX_RANGE(2 * i, 1), GMS_PIN_LONGTERM, 1, &pin[i],
+					 NULL), 0);
+		ck_assert_int_eq(gms_return(space, id, fresh()), 0);
+	}
+	ck_assert_uint_le(fx_event(space, GMS_ACCT_RECLAIMS), 20);
+	for (unsigned i = 0; i < 1000; i++)
+		ck_assert_int_eq(gms_unpin(space, pin[i]), 0);
+	/* And once it can, it does. */
+	for (unsigned i = 0; i < 2000; i++)
+		ck_assert_int_eq(gms_return(space, lend(4 * i * PAGE, 1), fresh()), 0);
+	ck_assert_uint_le(fx_shared(space, FX_RANGE(0, 8192)), 100);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("lend");
@@ -844,6 +867,7 @@ int main(void)
 	tcase_add_test(t, lazy_reclaims_in_batches_the_oldest_first);
 	tcase_add_test(t, a_hit_makes_a_page_young_again);
 	tcase_add_test(t, lazy_reclaims_what_is_old);
+	tcase_add_test(t, a_reclaim_that_fails_is_not_repeated_at_once);
 	t = fx_case(s, "persistent");
 	tcase_add_checked_fixture(t, persistent, teardown);
 	tcase_add_test(t, a_region_takes_its_idle_pages_along);

@@ -214,7 +214,8 @@ static void inject_callbacks(const struct gms_convert_result *dry, bool undo)
 		}
 		world_snap(&w, &b);
 		world_same(&w, &a, &b, true);
-		if (rose(&a, &b, GMS_ACCT_CONVERTS) != 1 || rose(&a, &b, GMS_ACCT_ROLLBACKS) != 1 ||
+		if (rose(&a, &b, GMS_ACCT_CONVERTS) != 1 ||
+		    rose(&a, &b, GMS_ACCT_ROLLBACKS) != !w.fuse.vetoed ||
 		    rose(&a, &b, GMS_ACCT_UNDO_FAILURES) || rose(&a, &b, GMS_ACCT_BLOCKED) ||
 		    rose(&a, &b, GMS_ACCT_LISTENER_VETOES) !=
 			    (w.fuse.victim[0] != w.host[0] && w.fuse.victim[0] != w.host[1]))

@@ -41,6 +41,7 @@ static struct {
 	struct gms_space *space;
 	uint32_t policy;
 	uint64_t most_idle;
+	uint64_t wait;		/* returns before LAZY tries what could not turn */
 	uint64_t now_ns, age;
 	struct page page[NPAGES];
 	struct loan loan[LOANS];
@@ -342,9 +343,12 @@ static void step_return(void)
 	}
 	AGREE(result.idle_pages == idle, "idle %" PRIu64 ", should be %" PRIu64,
 	      result.idle_pages, idle);
-	if (m.policy == GMS_LEND_LAZY && idle && nidle() > m.most_idle) {
+	if (m.policy == GMS_LEND_LAZY && idle && m.wait) {
+		m.wait--;
+	} else if (m.policy == GMS_LEND_LAZY && idle && nidle() > m.most_idle) {
 		changed += reclaim(nidle() - m.most_idle / 2, &more);
 		blocked += more;
+		m.wait = more;
 	}
 	AGREE(result.blocked_pages == blocked, "blocked %" PRIu64 ", should be %" PRIu64,
 	      result.blocked_pages, blocked);
@@ -506,6 +510,7 @@ START_TEST(loans_are_what_the_header_says)	/* _i: policy */
 	opts.now_ns = now;
 	opts.lend_policy = m.policy = (uint32_t)_i;
 	opts.lend_idle_pages = m.most_idle = 60;
+	m.wait = 0;
 	m.now_ns = 1;
 	ck_assert_int_eq(gms_space_new(&m.space, &opts), 0);
 	add_regions();

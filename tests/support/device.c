@@ -187,8 +187,11 @@ static int prepare(void *ctx, const struct gms_span_change *change)
 	device->prepares++;
 	if (!change->nlost && !change->ngained)
 		complain(device, "prepare for nothing");
-	if (fails(device))
+	if (fails(device)) {
 		err = device->error;
+		if (device->fuse)
+			device->fuse->vetoed = true;
+	}
 	pthread_mutex_unlock(&device->lock);
 	return err;
 }

@@ -21,6 +21,7 @@ struct fx_fuse {
 	unsigned blown;		/* how many failed */
 	void	*victim[2];	/* who: a struct fx_host or fx_device */
 	uint64_t asked;
+	bool	 vetoed;	/* it was a prepare that failed: nothing had been done */
 };
 
 /* The pass + 1st fails with error, and again + 1 later one more; both may be NEVER. */
