@@ -25,9 +25,11 @@
  * opposite operation, in reverse order, and what was called is flushed.
  *
  * An operation runs while the library holds the locks of the GiB blocks that
- * are being converted, and no other: it may call the reading functions (class
- * R) of any space, gms_charge_add(), and nothing else of this library. Commits in
- * different GiB may call one backend from several threads at once.
+ * are being converted (of all, when a region or a listener comes or goes): it may
+ * call the reading functions (class R) of any space, gms_charge_add(), and nothing
+ * else of this library. It must not wait in a loop of gms_read_retry(), which says
+ * again until the commit is over. Commits in different GiB may call one backend
+ * from several threads at once.
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H

@@ -292,6 +292,9 @@ GMS_API void gms_batch_clear(struct gms_batch *batch);
  */
 GMS_API void gms_batch_free(struct gms_batch *batch);
 
+/** Most conversions that a space has parked at a time. */
+#define GMS_PARKED_MOST		UINT32_C(4096)
+
 /** @brief Names one parked conversion of one space; never 0, never used again. */
 typedef uint64_t gms_ticket;
 
@@ -300,7 +303,7 @@ typedef uint64_t gms_ticket;
  *
  * Called once, with no lock held, on the thread whose gms_unpin(), gms_return(),
  * gms_convert_cancel() or gms_convert_park() made it possible. It may call any
- * function of class R or W.
+ * function of class R or W, but with -ECANCELED none of this space.
  *
  * @param ctx    As it was given.
  * @param ticket The conversion.
@@ -315,8 +318,8 @@ typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
  * @brief Convert now, or when the last pin or loan in the way goes.
  *
  * A conversion that is refused with -EAGAIN because pages are pinned or lent is
- * parked: it is tried again whenever a pin or a loan of one of its pages goes, and
- * once nothing holds them it is carried out. Of parked conversions that have a page in
+ * parked: it is tried again when what holds the lowest of them goes, and carried out
+ * once nothing holds any. Of parked conversions that have a page in
  * common the older is carried out first; others overtake each other. A parked
  * conversion holds nothing: pins, loans and other conversions go on as if it were not
  * there, and two cannot block each other. Nobody polls.
@@ -336,6 +339,7 @@ typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
  * @retval 0       Carried out, if *@p ticket is 0; else parked.
  * @retval -EINVAL NULL; no change; what gms_convert() says; a flag or mode that does not
  *                 go with parking.
+ * @retval -ENOSPC #GMS_PARKED_MOST are parked, or a listener's budget is full.
  * @retval -ENOMEM Out of memory.
  * @retval other   What gms_convert() returns, but for -EAGAIN.
  * @par On error

@@ -36,10 +36,14 @@
  * been prepared are told to abort, including one whose prepare objected; then end.
  *
  * Operations run while the library holds the locks of the GiB that are converted,
- * and no other: they may call the reading functions (class R) of any space,
- * gms_charge_add(), and nothing else of this library. Conversions in different
- * GiB may call one listener from several threads at once, unless it has
- * #GMS_LISTEN_SERIAL.
+ * or of all when a region or a listener comes or goes, and those of listeners that
+ * are #GMS_LISTEN_SERIAL: they may call the reading functions (class R) of any space,
+ * gms_charge_add(), and nothing else of this library, and must not wait in a loop of
+ * gms_read_retry(). Conversions in different GiB may call one listener from several
+ * threads at once, unless it is #GMS_LISTEN_SERIAL.
+ *
+ * The budget counts what a listener has at any moment of a conversion, not only at
+ * its end: so two smaller conversions may fit where one does not.
  */
 #ifndef GMEMSTATE_LISTEN_H
 #define GMEMSTATE_LISTEN_H

@@ -75,10 +75,11 @@ int gms__convert_plan(struct gms__plan *plan, int err)
 
 /*
  * Do what comes before the page that was refused. Another page may be refused
- * then, by somebody who came meanwhile or an embedder's second thoughts: each
- * try ends before the last, and a few of them are enough.
+ * then, by somebody who came meanwhile or an embedder's second thoughts: each try
+ * ends before the last, and after a few ends half-way, so that it comes to
+ * something or to the first page.
  */
-#define TRIES	8
+#define TRIES	4u
 
 int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 {
@@ -96,7 +97,10 @@ int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 	for (unsigned i = 0; (err = gms__convert_plan(plan, 0)) != 0; i++) {
 		last = err;
 		reason = plan->error_reason;
-		*next = i < TRIES ? gms__max(plan->error_gfn, begin) : begin;
+		if (i < TRIES && plan->error_gfn < *next)
+			*next = gms__max(plan->error_gfn, begin);
+		else
+			*next = begin + (*next - begin) / 2;
 		if (*next == begin)
 			break;
 		plan->again = true;

@@ -153,8 +153,6 @@ static int add_locked(struct gms_space *space, const struct gms_listener *ops, u
 		l->ops.max_span_pages = GMS__GIB_PAGES;
 	l->join_order = (unsigned)__builtin_ctzll(gms__min(l->ops.max_span_pages,
 							   GMS__BLOCK_PAGES));
-	for (unsigned s = 0; s < GMS__STRIPES; s++)
-		l->serial[s] = ((uint64_t)(uintptr_t)&l->serial[s] << 16) ^ all->last_id;
 	l->id = all->last_id + 1;
 	sum_up(all);
 	err = replay(space, i);

@@ -29,16 +29,11 @@ static int refuse(struct lending *l, int err, gms_gfn gfn, uint32_t reason)
 	return err;
 }
 
-/* A hole has no leaf: a guest may name as many as it likes. */
 static struct gms__leaf *open_leaf(struct lending *l, struct gms__loan_shard *shard, gms_gfn gfn,
 				   int *err)
 {
 	struct gms__leaf *leaf = gms__leaf_at(shard, l->turn.leaf, gfn);
 
-	if (!leaf && (gms__map_get(&l->space->map, gfn) & GMS_HOLE)) {
-		*err = refuse(l, -ENOENT, gfn, GMS_REASON_HOLE);
-		return NULL;
-	}
 	if (!leaf)
 		leaf = gms__leaf_open(shard, &l->space->map.mem, gfn);
 	if (!leaf)
@@ -52,7 +47,6 @@ static int mark_page(struct lending *l, gms_gfn gfn)
 	struct gms__loan_shard *shard = l->space->loans.shard[gms__stripe_of(gfn)];
 	const unsigned i = gfn % GMS__LEAF_PAGES;
 	struct gms__leaf *leaf;
-	gms_state state;
 	uint64_t cell;
 	int err = 0;
 
@@ -65,10 +59,7 @@ static int mark_page(struct lending *l, gms_gfn gfn)
 			return refuse(l, -ENOSPC, gfn, GMS_REASON_LENT);
 		return 0;
 	}
-	state = gms__map_get(&l->space->map, gfn);
-	if (state & GMS_HOLE)
-		return refuse(l, -ENOENT, gfn, GMS_REASON_HOLE);
-	if (state & GMS_STATE_SHARED)
+	if (gms__map_get(&l->space->map, gfn) & GMS_STATE_SHARED)
 		return 0;
 	if (gms__turn_add(&l->turn, gfn))
 		return refuse(l, -ENOMEM, gfn, GMS_REASON_NO_MEMORY);
@@ -166,6 +157,18 @@ static gms_loan_id enter(struct lending *l, unsigned s)
 	return gms__slot_id(loan, s);
 }
 
+/* Seen before leaves are made: a guest may name a large range that ends in a hole. */
+static gms_gfn hole_at(const struct lending *l)
+{
+	struct gms__region row;
+	gms_gfn gfn = l->first;
+	uint64_t check;
+
+	while (gms__region_find(&l->space->map, gfn, &row, &check) && row.first <= gfn)
+		gfn = row.first + row.npages;
+	return gfn;
+}
+
 static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 {
 	struct gms__loans *loans = &l->space->loans;
@@ -174,6 +177,8 @@ static int lend(struct lending *l, unsigned s, gms_loan_id *id)
 	gms_gfn at = l->first;
 	int err = -ENOMEM;
 
+	if (gms__region_pages(&l->space->map, l->first, l->end) != l->end - l->first)
+		return refuse(l, -ENOENT, hole_at(l), GMS_REASON_HOLE);
 	for (uint64_t set = l->turn.stripes; set; set &= set - 1) {
 		const unsigned stripe = (unsigned)__builtin_ctzll(set);
 

@@ -2,7 +2,7 @@
 /*
  * notify.c - tell listeners what a plan does to their spans, and take it back.
  *
- * Listeners are told in the order in which they were added, and what they were
+ * Listeners are told in the order of their places, and what they were
  * told is taken back in the opposite order, the steps of each likewise. A
  * listener that fails part-way has done a leading part of its runs.
  *

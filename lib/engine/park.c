@@ -16,6 +16,7 @@ struct gms__ticket {
 	void	  *ctx;
 	struct gms__want want;
 	bool	   due;		/* something happened since it was tried */
+	gms_gfn	   blocked;	/* the page that is in the way; none: it waits for an older one */
 	bool	   busy;	/* it is being tried */
 	size_t	   bytes;	/* of all this */
 	size_t	   nchanges;
@@ -42,6 +43,7 @@ static struct gms__ticket *ticket_new(struct gms_space *space, const struct gms_
 		return NULL;
 	memset(ticket, 0, sizeof(*ticket));
 	ticket->bytes = bytes;
+	ticket->blocked = UINT64_MAX;
 	ticket->want = *want;
 	ticket->nchanges = nchanges;
 	memcpy(ticket->change, changes, nchanges * sizeof(*changes));
@@ -108,12 +110,18 @@ static bool waits_for_older(const struct gms__ticket *ticket)
 	return false;
 }
 
+/* Those that wait for an older one are not due before it goes. */
 static struct gms__ticket *next_due(const struct gms__park *park)
 {
 	struct gms__ticket *t = park->oldest;
 
-	while (t && (!t->due || t->busy || waits_for_older(t)))
-		t = t->younger;
+	for (; t; t = t->younger) {
+		if (!t->due || t->busy)
+			continue;
+		if (!waits_for_older(t))
+			break;
+		t->due = false;
+	}
 	return t;
 }
 
@@ -150,8 +158,10 @@ static void try_one(struct gms_space *space, struct gms__ticket *ticket)
 	err = convert(space, ticket->change, ticket->nchanges, &ticket->want, true, &result);
 	gms__lock(&park->lock);
 	ticket->busy = false;
-	if (is_blocked(err, result.error_reason))
+	if (is_blocked(err, result.error_reason)) {
+		ticket->blocked = result.error_gfn;
 		return;
+	}
 	take_out(park, ticket);
 	gms__unlock(&park->lock);
 	ticket->done(ticket->ctx, ticket->id, err, &result);
@@ -177,13 +187,19 @@ void gms__park_wake(struct gms_space *space, struct gms_range range)
 {
 	const struct gms__segment gone = { range.first, range.first + range.npages, 0, 0 };
 	struct gms__park *park = &space->park;
+	bool any = false;
 
 	if (gms__likely(!gms__load(&park->ntickets)))
 		return;
 	gms__lock(&park->lock);
-	for (struct gms__ticket *t = park->oldest; t; t = t->younger)
-		t->due |= meet(&gone, 1, t->segment, t->nsegments);
-	try_all(space);
+	for (struct gms__ticket *t = park->oldest; t; t = t->younger) {
+		/* Where it was blocked it is, until that page is free. */
+		if (t->busy ? meet(&gone, 1, t->segment, t->nsegments) :
+			      t->blocked - range.first < range.npages)
+			any = t->due = true;
+	}
+	if (any)
+		try_all(space);
 	gms__unlock(&park->lock);
 }
 
@@ -204,6 +220,12 @@ int gms__park_convert(struct gms_space *space, const struct gms_change *changes,
 	ticket->done = done;
 	ticket->ctx = ctx;
 	gms__lock(&park->lock);
+	if (park->ntickets == GMS_PARKED_MOST) {
+		gms__unlock(&park->lock);
+		ticket_free(space, ticket);
+		gms__ledger_count(&space->ledger, GMS_ACCT_CONVERTS, 1);
+		return -ENOSPC;
+	}
 	append(park, ticket);
 	waits = waits_for_older(ticket);
 	ticket->busy = !waits;
@@ -220,6 +242,7 @@ int gms__park_convert(struct gms_space *space, const struct gms_change *changes,
 	gms__lock(&park->lock);
 	ticket->busy = false;
 	if (is_blocked(err, result->error_reason)) {
+		ticket->blocked = result->error_gfn;
 		*id = ticket->id;
 		gms__ledger_count(&space->ledger, GMS_ACCT_PARKED, 1);
 		try_all(space);		/* a pin may have gone since: then it is due */

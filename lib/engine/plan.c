@@ -39,22 +39,20 @@ int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, 
 	return 0;
 }
 
-/* One more thing in the way, next to the one before if that is the same. */
+/* One more thing in the way; or more of the last, if it is the same and next to it. */
 static void note_blocker(struct gms__plan *plan, const struct gms_blocker *blocker)
 {
-	struct gms_blocker *last = plan->want.blockers;
+	struct gms_blocker *last = &plan->last_blocker;
 
-	if (plan->nblockers && plan->nblockers <= plan->want.blockers_room) {
-		last += plan->nblockers - 1;
-		if (last->id == blocker->id && last->reason == blocker->reason &&
-		    last->range.first + last->range.npages == blocker->range.first) {
-			last->range.npages += blocker->range.npages;
-			return;
-		}
+	if (plan->nblockers && last->id == blocker->id && last->reason == blocker->reason &&
+	    last->range.first + last->range.npages == blocker->range.first) {
+		last->range.npages += blocker->range.npages;
+	} else {
+		*last = *blocker;
+		plan->nblockers++;
 	}
-	if (plan->nblockers < plan->want.blockers_room)
-		plan->want.blockers[plan->nblockers] = *blocker;
-	plan->nblockers++;
+	if (plan->nblockers <= plan->want.blockers_room)
+		plan->want.blockers[plan->nblockers - 1] = *last;
 }
 
 struct pin_walk {
@@ -75,18 +73,31 @@ static void note_pin(struct gms__inode *node, void *ctx)
 		.reason = GMS_REASON_PINNED, .flags = pin.flags });
 }
 
+/* In pieces that a look-up is quick in, so that many loans take as long as they are many. */
+static void note_lent_gib(struct gms__plan *plan, gms_gfn first, gms_gfn end)
+{
+	gms_gfn lent, stop;
+
+	for (gms_gfn at = first; at < end;) {
+		stop = gms__min(end, (at | (GMS__LEAF_PAGES - 1)) + 1);
+		if (!gms__loans_first(plan->space, at, stop, plan->owns, &lent)) {
+			at = stop;
+			continue;
+		}
+		note_blocker(plan, &(struct gms_blocker){ .range = { lent, 1 },
+							  .reason = GMS_REASON_LENT });
+		at = lent + 1;
+	}
+}
+
 static void note_lent(struct gms__plan *plan, gms_gfn first, gms_gfn end)
 {
-	struct gms_space *space = plan->space;
-	gms_gfn lent, next;
+	gms_gfn lent, stop;
 
-	while (first < end && gms__loans_first(space, first, end, plan->owns, &lent)) {
-		first = lent + 1;
-		while (first < end && gms__loans_first(space, first, end, plan->owns, &next) &&
-		       next == first)
-			first++;
-		note_blocker(plan, &(struct gms_blocker){ .range = { lent, first - lent },
-							  .reason = GMS_REASON_LENT });
+	for (gms_gfn at = first; at < end; at = stop) {
+		stop = gms__min(end, (at | (GMS__GIB_PAGES - 1)) + 1);
+		if (gms__loans_first(plan->space, at, stop, plan->owns, &lent))
+			note_lent_gib(plan, lent, stop);
 	}
 }
 

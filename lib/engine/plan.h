@@ -109,6 +109,7 @@ struct gms__plan {
 	uint64_t turned_pages[2];	/* by direction */
 	uint64_t merges;
 	uint64_t nblockers;		/* found, also those without room */
+	struct gms_blocker last_blocker;
 	gms_gfn	 error_gfn;
 	uint32_t error_reason;
 	struct gms_charge charge;

@@ -492,7 +492,7 @@ static int reserve(struct gms__plan *plan, struct gms__heard *h)
 	struct gms__listener *l = h->listener;
 	const struct gms__new_span *new = h->new.items;
 	const uint64_t most = l->ops.max_spans;
-	uint64_t now;
+	uint64_t now, over;
 
 	if (gms__pool_take(&plan->space->listeners.spans, &h->nodes, h->new.n,
 			   plan->room.may_alloc))
@@ -500,15 +500,19 @@ static int reserve(struct gms__plan *plan, struct gms__heard *h)
 	note_peak(h);
 	if (!h->peak)
 		return 0;
+	now = gms__load_relaxed(&l->nspans);
+	do {
+		const uint64_t room = most - gms__min(now, most);
+
+		if (most && h->peak > room) {
+			over = gms__min(h->peak - room, h->peak_new);
+			return gms__plan_refuse(plan, -ENOSPC, new[h->peak_new - over].cause,
+						GMS_REASON_SPANS);
+		}
+	} while (!__atomic_compare_exchange_n(&l->nspans, &now, now + h->peak, true,
+					      __ATOMIC_RELAXED, __ATOMIC_RELAXED));
 	h->reserved = h->peak;
-	now = gms__add(&l->nspans, h->reserved);
-	if (now <= most || !most)
-		return 0;
-	gms__sub(&l->nspans, h->reserved);
-	h->reserved = 0;
-	return gms__plan_refuse(plan, -ENOSPC,
-				new[h->peak_new - gms__min(now - most, h->peak_new)].cause,
-				GMS_REASON_SPANS);
+	return 0;
 }
 
 int gms__hear_settle(struct gms__plan *plan)

@@ -10,9 +10,7 @@
  *
  * By S2 the spans of a stripe's GiB are a tree of their own, which who holds the
  * stripe may change: conversions of different GiB meet in the counter alone.
- * The tree is the interval tree of the pins. Its shape comes from the serials:
- * they start at a number that a guest cannot know, since guests choose what
- * begins where, and when.
+ * The tree is the interval tree of the pins.
  *
  * Locking: trees by their stripes. The table of listeners changes under all
  * stripes, so that it stands still for who holds one.
@@ -45,7 +43,7 @@ struct gms__listener {
 	uint64_t npages;
 	uint64_t undo_failures;
 	struct gms__inode *root[GMS__STRIPES];
-	uint64_t serial[GMS__STRIPES];	/* the next one's, from a start that no guest knows */
+	uint64_t serial[GMS__STRIPES];	/* the next one's */
 };
 
 struct gms__listeners {

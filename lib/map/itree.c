@@ -12,7 +12,7 @@
 /* splitmix64's finaliser, which sends different serials to different numbers. */
 static uint64_t priority(const struct gms__inode *node)
 {
-	uint64_t x = node->serial;
+	uint64_t x = node->serial ^ (uint64_t)(uintptr_t)node * UINT64_C(0x9e3779b97f4a7c15);
 
 	x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
 	x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);

@@ -8,9 +8,10 @@
  *   T2  A parent's priority is not below its children's.
  *   T3  max_end is the largest end in the node's subtree.
  *
- * The priorities come from the serial, and are worked out rather than kept: a
- * guest that chooses the ranges does not choose the shape, so depth is O(log n)
- * in expectation, and a node stays small.
+ * The priorities come from the serial and from where the node is in memory, and are
+ * worked out rather than kept, so that a node stays small. A guest may choose the
+ * ranges, and know the serials: it does not know the addresses. So it does not
+ * choose the shape, and depth is O(log n) in expectation.
  *
  * Locking: the caller's.
  */

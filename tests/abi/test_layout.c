@@ -542,6 +542,7 @@ static const struct number numbers[] = {
 	NUMBER(GMS_LISTEN_SERIAL, 0x8),
 	NUMBER(GMS_LISTEN_WANTS_HVA, 0x10),
 	NUMBER(GMS_LISTENERS_MOST, 16),
+	NUMBER(GMS_PARKED_MOST, 4096),
 
 	/* account.h */
 	NUMBER(GMS_ACCT_CONVERTS, 0),

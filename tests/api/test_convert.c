@@ -492,6 +492,33 @@ START_TEST(progress_without_memory_names_the_lowest_page)
 }
 END_TEST
 
+/* One pin over runs in several states is one thing in the way, with room or without. */
+START_TEST(blockers_are_counted_alike_whatever_the_room)
+{
+	const struct gms_change share = { FX_RANGE(1024, 30), S, 0 };
+	const struct gms_change dirty = { FX_RANGE(1034, 10), GMS_STATE_DIRTY, 0 };
+	const struct gms_change hide = { FX_RANGE(1024, 30), 0, S };
+	struct gms_blocker blocker[8];
+	struct gms_convert_opts opts;
+	gms_pin_id id;
+
+	GMS_INIT(&opts);
+	GMS_INIT(&result);
+	opts.flags = GMS_CONVERT_ALL_BLOCKERS;
+	ck_assert_int_eq(gms_convert(space, &share, 1, NULL, NULL), 0);
+	ck_assert_int_eq(gms_convert(space, &dirty, 1, NULL, NULL), 0);
+	ck_assert_int_eq(gms_pin(space, FX_RANGE(1026, 25), 0, 9, &id, NULL), 0);
+	for (opts.blockers_room = 0; opts.blockers_room <= 8; opts.blockers_room += 4) {
+		opts.blockers = blocker;
+		ck_assert_int_eq(gms_convert(space, &hide, 1, &opts, &result), -EAGAIN);
+		ck_assert_uint_eq(result.blockers, 1);
+	}
+	ck_assert_uint_eq(blocker[0].range.first, 1026);
+	ck_assert_uint_eq(blocker[0].range.npages, 25);
+	ck_assert_int_eq(gms_unpin(space, id), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("convert");
@@ -524,6 +551,7 @@ int main(void)
 	tcase_add_test(tc, the_lowest_refused_page_decides);
 	tcase_add_test(tc, no_alloc_refuses_what_was_not_set_aside);
 	tcase_add_test(tc, a_small_region_that_fills_up_is_uniform);
+	tcase_add_test(tc, blockers_are_counted_alike_whatever_the_room);
 
 	tc = fx_case(s, "progress");
 	tcase_add_checked_fixture(tc, setup, teardown);

@@ -122,8 +122,53 @@ START_TEST(ascending_inserts_stay_shallow)
 		many[i].serial = i;
 		gms__itree_insert(&root, &many[i]);
 	}
-	/* log2(100000) is 17; the serials, hence the shape, are always the same. */
+	/* log2(100000) is 17. */
 	ck_assert_uint_lt(depth(root), 60);
+	free(many);
+}
+END_TEST
+
+struct ranked {
+	uint64_t mixed;
+	size_t	 serial;
+};
+
+static int by_mixed(const void *a, const void *b)
+{
+	const struct ranked *x = a, *y = b;
+
+	return (x->mixed > y->mixed) - (x->mixed < y->mixed);
+}
+
+/*
+ * A guest knows the serials, and how numbers are mixed: it may give each range the
+ * page that would make a list of the tree, if nothing else went into the shape.
+ */
+START_TEST(who_knows_the_serials_does_not_choose_the_shape)
+{
+	const size_t count = 20000;
+	struct gms__inode *many = calloc(count, sizeof(*many)), *root = NULL;
+	struct ranked *ranked = calloc(count, sizeof(*ranked));
+
+	ck_assert_ptr_nonnull(many);
+	ck_assert_ptr_nonnull(ranked);
+	for (size_t i = 0; i < count; i++) {
+		uint64_t x = i;
+
+		x = (x ^ x >> 30) * UINT64_C(0xbf58476d1ce4e5b9);
+		x = (x ^ x >> 27) * UINT64_C(0x94d049bb133111eb);
+		ranked[i] = (struct ranked){ x ^ x >> 31, i };
+	}
+	qsort(ranked, count, sizeof(*ranked), by_mixed);
+	for (size_t rank = 0; rank < count; rank++)
+		many[ranked[rank].serial].first = rank;
+	for (size_t i = 0; i < count; i++) {
+		many[i].end = many[i].first + 1;
+		many[i].serial = i;
+		gms__itree_insert(&root, &many[i]);
+	}
+	ck_assert_uint_lt(depth(root), 60);
+	free(ranked);
 	free(many);
 }
 END_TEST
@@ -150,6 +195,7 @@ int main(void)
 
 	tcase_add_test(t, random_edits_find_what_a_scan_finds);
 	tcase_add_test(t, ascending_inserts_stay_shallow);
+	tcase_add_test(t, who_knows_the_serials_does_not_choose_the_shape);
 	tcase_add_test(t, sound_notices_a_wrong_end);
 	return fx_run(s);
 }
