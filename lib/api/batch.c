@@ -102,17 +102,11 @@ int gms_batch_commit(struct gms_batch *batch, const struct gms_convert_opts *the
 	struct gms__ledger *ledger;
 	struct gms__want want;
 	uint64_t began_ns;
-	int err = 0;
+	int err;
 
 	if (!batch)
 		return -EINVAL;
-	GMS_INIT(&opts);
-	if (theirs)
-		err = gms__sized_in(&opts, sizeof(opts), theirs);
-	if (!err)
-		err = gms__clear_result(result);
-	if (!err)
-		err = gms__check_opts(&opts);
+	err = gms__convert_in(&opts, theirs, result);
 	if (err)
 		return err;
 	ledger = &batch->plan.space->ledger;

@@ -97,7 +97,7 @@ static void convert_none(struct gms_space *space, const struct gms__want *want)
 
 #define FLAGS	(GMS_CONVERT_NO_ALLOC | GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS)
 
-int gms__check_opts(const struct gms_convert_opts *opts)
+static int check_opts(const struct gms_convert_opts *opts)
 {
 	const bool progress = opts->mode == GMS_CONVERT_PROGRESS;
 
@@ -138,13 +138,26 @@ static int check_changes(const struct gms_space *space, const struct gms_change 
 }
 
 /* Nobody shall read what an earlier call left there. */
-int gms__clear_result(struct gms_convert_result *result)
+static int clear_result(struct gms_convert_result *result)
 {
 	const int err = result ? gms__sized_check(result, sizeof(*result)) : 0;
 
 	if (result && !err)
 		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
 	return err;
+}
+
+int gms__convert_in(struct gms_convert_opts *opts, const struct gms_convert_opts *theirs,
+		    struct gms_convert_result *result)
+{
+	int err = 0;
+
+	GMS_INIT(opts);
+	if (theirs)
+		err = gms__sized_in(opts, sizeof(*opts), theirs);
+	if (!err)
+		err = clear_result(result);
+	return err ? err : check_opts(opts);
 }
 
 int gms_convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,
@@ -154,17 +167,11 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 	struct gms__want want;
 	uint64_t began_ns;
 	bool progress;
-	int err = 0;
+	int err;
 
 	if (!space || (nchanges && !changes))
 		return -EINVAL;
-	GMS_INIT(&opts);
-	if (theirs)
-		err = gms__sized_in(&opts, sizeof(opts), theirs);
-	if (!err)
-		err = gms__clear_result(result);
-	if (!err)
-		err = gms__check_opts(&opts);
+	err = gms__convert_in(&opts, theirs, result);
 	if (!err)
 		err = check_changes(space, changes, nchanges, result);
 	if (err)
@@ -189,18 +196,12 @@ int gms_convert_park(struct gms_space *space, const struct gms_change *changes, 
 	struct gms_convert_result ours;
 	struct gms_convert_opts opts;
 	struct gms__want want;
-	int err = 0;
+	int err;
 
 	if (!space || !changes || !nchanges || !done || !ticket)
 		return -EINVAL;
-	GMS_INIT(&opts);
 	GMS_INIT(&ours);
-	if (theirs)
-		err = gms__sized_in(&opts, sizeof(opts), theirs);
-	if (!err)
-		err = gms__clear_result(result);
-	if (!err)
-		err = gms__check_opts(&opts);
+	err = gms__convert_in(&opts, theirs, result);
 	if (!err && ((opts.flags & ~GMS_CONVERT_NO_ALLOC) || opts.mode != GMS_CONVERT_ATOMIC))
 		err = -EINVAL;
 	if (!err)
@@ -230,7 +231,7 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 
 	if (!space || !le_bitmap)
 		return -EINVAL;
-	err = gms__clear_result(result);
+	err = clear_result(result);
 	if (err)
 		return err;
 	if (!gms__range_ok(range) || (mask & ~GMS_STATE_ALL) || (value & ~mask) ||
@@ -259,7 +260,7 @@ static int turn(struct gms_space *space, struct gms_range range, gms_state set, 
 
 	if (!space)
 		return -EINVAL;
-	err = gms__clear_result(result);
+	err = clear_result(result);
 	if (err)
 		return err;
 	if (!gms__range_ok(range))

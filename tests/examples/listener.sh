@@ -2,40 +2,10 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # listener.sh - the example's container is never asked for what it cannot do; the
 # entries of 4K are those of the traces, and what spans make of them keeps to bounds.
-set -eu
-top_srcdir=${top_srcdir:-${0%/*}/../..}
-top_builddir=${top_builddir:-.}
-listener=$top_builddir/examples/listener
-work=$(mktemp -d "$top_builddir/listener-test-XXXXXX")
-trap 'rm -rf "$work"' EXIT
-
-fail()
-{
-	echo "FAILED: $*"
-	cat "$work/out"
-	exit 1
-}
-
-# value COLUMN LABEL: 1 4K, 2 spans, 3 spans of who can cut, 4 LAZY; COLUMN 4 is the last
-value()
-{
-	awk -v label="$2" -v back="$((4 - $1))" \
-		'index($0, label " ") == 1 { print $(NF - back); found = 1 } END { exit !found }' \
-		"$work/out" || fail "no row '$2'"
-}
-
-# expect COLUMN LABEL NUMBER
-expect()
-{
-	seen=$(value "$1" "$2")
-	[ "$seen" = "$3" ] || fail "$2, column $1: $seen, should be $3"
-}
-
-# at_most A B TEXT
-at_most()
-{
-	[ "$1" -le "$2" ] || fail "$3: $1, should be at most $2"
-}
+example=listener
+columns=4	# 4K, spans, spans of who can cut, LAZY
+# shellcheck source-path=SCRIPTDIR
+. "${0%/*}/traces.sh"
 
 # One column of numbers; a folio of 262,144 pages, a budget of 65,535.
 folio()
@@ -54,9 +24,7 @@ folio()
 # replay TRACE: what holds whatever the trace.
 replay()
 {
-	xz -dc "$top_srcdir/examples/traces/$1.txt.xz" >"$work/trace"
-	echo "listener $1"
-	"$listener" "$work/trace" >"$work/out" || fail "exit status $?"
+	replay_trace "$1"
 	for column in 1 2 3 4; do
 		expect $column 'calls that were refused' 0
 		at_most "$(value $column 'most entries at once')" 65535 "entries"
@@ -76,7 +44,7 @@ replay()
 	folio
 }
 
-"$listener" >"$work/out" || fail "exit status $?"
+"$top_builddir/examples/$example" >"$work/out" || fail "exit status $?"
 folio
 
 command -v xz >/dev/null 2>&1 || {
@@ -95,6 +63,6 @@ expect 1 'map calls' 90501
 expect 1 'unmap calls' 90489
 
 echo "9 1 U 1000 16 T 00:02.0 1000" >"$work/trace"
-if "$listener" "$work/trace" >"$work/out" 2>&1; then
+if "$top_builddir/examples/$example" "$work/trace" >"$work/out" 2>&1; then
 	fail "an unmap without a map"
 fi
