@@ -35,7 +35,7 @@ static void forget_loans(struct gms__plan *plan)
 }
 
 /* Check and commit; a dry run only checks. */
-static int attempt(struct gms__plan *plan)
+static int check_and_commit(struct gms__plan *plan)
 {
 	int err = plan->segments.n ? gms__plan_check(plan) : 0;
 
@@ -68,7 +68,7 @@ static void charge(struct gms__plan *plan, int err)
 int gms__convert_plan(struct gms__plan *plan, int err)
 {
 	if (!err)
-		err = attempt(plan);
+		err = check_and_commit(plan);
 	charge(plan, err);
 	return err;
 }

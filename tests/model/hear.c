@@ -109,7 +109,7 @@ struct fx_device *hear_arm(struct hear *hear, struct fx_rand *rand, int error)
 {
 	struct fx_device *device = hear->device[fx_rand_below(rand, HEAR_DEVICES)];
 
-	device->failures = 0;
+	device->failures = device->vetoes = 0;
 	fx_device_fail_after(device, fx_rand_below(rand, 4), error);
 	return device;
 }

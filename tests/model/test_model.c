@@ -420,7 +420,7 @@ static void step_convert(void)
 	if (vetoed) {
 		AGREE(err == -EXFULL && result.error_reason == GMS_REASON_LISTENER,
 		      "a listener fails, but the answer is %d", err);
-		m.o.event[GMS_ACCT_ROLLBACKS]++;
+		m.o.event[GMS_ACCT_ROLLBACKS] += !device->vetoes;
 		m.o.event[GMS_ACCT_LISTENER_VETOES]++;
 		m.refused++;
 		return;

@@ -189,6 +189,7 @@ static int prepare(void *ctx, const struct gms_span_change *change)
 		complain(device, "prepare for nothing");
 	if (fails(device)) {
 		err = device->error;
+		device->vetoes++;
 		if (device->fuse)
 			device->fuse->vetoed = true;
 	}
@@ -284,7 +285,7 @@ bool fx_device_heal(struct fx_device *device)
 void fx_device_forget(struct fx_device *device)
 {
 	device->prepares = device->revokes = device->commits = device->aborts = 0;
-	device->begins = device->ends = device->failures = 0;
+	device->begins = device->ends = device->failures = device->vetoes = 0;
 	device->spans_revoked = device->spans_committed = device->pages_revoked = 0;
 	device->nspans_max = device->nspans;
 }

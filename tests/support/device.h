@@ -49,6 +49,7 @@ struct fx_device {
 	int	 error;			/* what the failing operation returns */
 	struct fx_fuse *fuse;		/* shared with others, who then say what fails; or NULL */
 	uint64_t failures;
+	uint64_t vetoes;		/* those of prepare, before which nothing was done */
 	char	 broken[256];
 };
 
