@@ -76,15 +76,15 @@ int gms__convert_plan(struct gms__plan *plan, int err)
 /*
  * Do what comes before the page that was refused. Another page may be refused
  * then, by somebody who came meanwhile or an embedder's second thoughts: each try
- * ends before the last, and after a few ends half-way, so that it comes to
- * something or to the first page.
+ * ends before the last, and the last of a few where an earlier call had come to.
  */
-#define TRIES	4u
+#define TRIES	8u
 
 int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 {
 	const struct gms__segment *s = plan->segments.items;
-	gms_gfn begin;
+	const gms_gfn first = plan->segments.n ? s[0].first : 0;
+	gms_gfn begin = first, stop;
 	uint32_t reason = GMS_REASON_NONE;
 	int last = 0;
 
@@ -92,16 +92,15 @@ int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 		*next = plan->error_gfn;
 		return gms__convert_plan(plan, err);
 	}
-	begin = plan->segments.n ? s[0].first : 0;
 	*next = plan->segments.n ? s[plan->segments.n - 1].end : 0;
 	for (unsigned i = 0; (err = gms__convert_plan(plan, 0)) != 0; i++) {
 		last = err;
 		reason = plan->error_reason;
-		if (i < TRIES && plan->error_gfn < *next)
-			*next = gms__max(plan->error_gfn, begin);
-		else
-			*next = begin + (*next - begin) / 2;
-		if (*next == begin)
+		if (!i)
+			begin = gms__plan_page(plan, begin, GMS_STATE_ALL);
+		stop = i < TRIES ? gms__max(plan->error_gfn, begin) : begin;
+		*next = stop < *next ? stop : first;
+		if (*next == first)
 			break;
 		plan->again = true;
 		gms__plan_again(plan, *next);

@@ -457,14 +457,16 @@ gms_gfn gms__plan_page(const struct gms__plan *plan, gms_gfn gfn, gms_state mask
 	const struct gms__segment *s = plan->segments.items;
 
 	for (size_t i = 0; i < plan->segments.n; i++) {
-		gms_gfn pos = gms__max(gfn, s[i].first);
+		gms_gfn pos = gms__max(gfn, s[i].first), at;
 		struct gms_cursor cursor = { 0 };
 		struct gms_run run;
 
-		while (pos < s[i].end && gms__map_next_run(&plan->space->map, &cursor, &pos,
-							    s[i].end, mask, &run)) {
+		for (at = pos; at < s[i].end; at = pos) {
+			if (!gms__map_next_run(&plan->space->map, &cursor, &pos, s[i].end, mask,
+					       &run) || run.first > at)
+				return at;	/* a hole */
 			if ((gms__changed(run.state, s[i].set, s[i].clear) & mask) != run.state)
-				return run.first;
+				return at;
 		}
 	}
 	return gfn;

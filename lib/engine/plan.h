@@ -178,7 +178,7 @@ static inline int gms__plan_no_memory(struct gms__plan *plan, gms_gfn gfn)
 
 /*
  * Whom to blame for a folio or a span at gfn: the first page from there on that
- * changes under the mask; gfn if none does. Before the first flip.
+ * changes under the mask, or is a hole; gfn if none does. Before the first flip.
  */
 gms_gfn gms__plan_page(const struct gms__plan *plan, gms_gfn gfn, gms_state mask);
 

@@ -492,6 +492,31 @@ START_TEST(progress_without_memory_names_the_lowest_page)
 }
 END_TEST
 
+/* What an earlier call has done no later one goes back from, whatever it fails at. */
+START_TEST(progress_without_memory_does_not_go_back)
+{
+	struct gms_convert_opts opts;
+	struct gms_change all;
+	unsigned gib = 2;
+
+	fx_region(space, FX_RANGE(FX_1G, 40 * FX_1G), 18, D, NULL);
+	ck_assert_int_eq(change(FX_1G, 100, S, 0), 0);
+	fx_mem_fail_after(&mem, 0, true);
+	while (change(gib * FX_1G, 1, S, 0) == 0)
+		gib++;
+	/* This GiB wants a table that is not to be had; those before it have theirs. */
+	all = (struct gms_change){ FX_RANGE(FX_1G, (gib - 1) * FX_1G + 10), S, 0 };
+	GMS_INIT(&opts);
+	GMS_INIT(&result);
+	opts.mode = GMS_CONVERT_PROGRESS;
+	ck_assert_int_eq(gms_convert(space, &all, 1, &opts, &result), -ENOMEM);
+	ck_assert_uint_eq(result.next, FX_1G + 100);
+	ck_assert_uint_eq(result.unchanged_pages, 100);
+	fx_mem_heal(&mem);
+	ck_assert_int_eq(gms_convert(space, &all, 1, &opts, &result), 0);
+}
+END_TEST
+
 /* One pin over runs in several states is one thing in the way, with room or without. */
 START_TEST(blockers_are_counted_alike_whatever_the_room)
 {
@@ -557,5 +582,6 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_test(tc, progress_says_where_it_stopped_and_why);
 	tcase_add_test(tc, progress_without_memory_names_the_lowest_page);
+	tcase_add_test(tc, progress_without_memory_does_not_go_back);
 	return fx_run(s);
 }
