@@ -159,6 +159,24 @@ static int call(struct gms__plan *plan, size_t op_at, const struct gms_host_run 
 	return err < 0 ? err : -EIO;
 }
 
+/*
+ * The same for all of them: what the backend fails at stays as it is, and the rest is
+ * done all the same. How often it failed.
+ */
+static uint64_t call_on(struct gms__plan *plan, size_t op_at, const struct gms_host_run *runs,
+			size_t n)
+{
+	uint64_t failures = 0;
+	size_t done;
+
+	for (size_t i = 0; i < n; i += done + 1) {
+		if (!call(plan, op_at, &runs[i], n - i, &done))
+			break;
+		failures++;
+	}
+	return failures;
+}
+
 /* Where the runs of the backend end that the run at a place is of. */
 static size_t same_backend(const struct gms__list *list, size_t at)
 {
@@ -200,8 +218,7 @@ static void turn_back(struct gms_host_run *run, size_t n)
 static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 {
 	struct gms_host_run *run = plan->runs[step->kind].items;
-	bool failed = false;
-	size_t n;
+	uint64_t failures = 0;
 
 	turn_back(run, done);
 	for (size_t end = done, at; end; end = at) {
@@ -209,16 +226,11 @@ static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 			if (run[at - 1].reserved != run[at].reserved)
 				break;
 		}
-		/* What it fails at stays as it is; the rest is undone all the same. */
-		for (size_t i = at; i < end; i += n + 1) {
-			if (!call(plan, step->undo_at, &run[i], end - i, &n))
-				break;
-			plan->charge.count[GMS_ACCT_UNDO_FAILURES]++;
-			failed = true;
-		}
+		failures += call_on(plan, step->undo_at, &run[at], end - at);
 	}
 	turn_back(run, done);
-	if (failed)
+	plan->charge.count[GMS_ACCT_UNDO_FAILURES] += failures;
+	if (failures)
 		gms__space_log(plan->space, GMS_LOG_ERROR,
 			       "a backend failed to undo a conversion: the host's view of some "
 			       "pages differs from their state");
@@ -244,22 +256,18 @@ void gms__host_undo(struct gms__plan *plan, struct gms__host_done done)
 		untell(plan, &steps[done.step], plan->runs[steps[done.step].kind].n);
 }
 
-/* What a backend fails at stays where it is; the rest goes all the same. */
 void gms__host_discard(struct gms__plan *plan)
 {
 	const struct gms__list *list = &plan->runs[GMS__HOST_DISCARD];
 	const struct gms_host_run *run = list->items;
-	bool failed = false;
-	size_t n;
+	uint64_t failures = 0;
 
-	for (size_t at = 0; at < list->n; at += n) {
-		if (!call(plan, OP(discard), &run[at], same_backend(list, at) - at, &n))
-			continue;
-		plan->charge.count[GMS_ACCT_DISCARD_FAILURES]++;
-		failed = true;
-		n++;
+	for (size_t at = 0, end; at < list->n; at = end) {
+		end = same_backend(list, at);
+		failures += call_on(plan, OP(discard), &run[at], end - at);
 	}
-	if (failed)
+	plan->charge.count[GMS_ACCT_DISCARD_FAILURES] += failures;
+	if (failures)
 		gms__space_log(plan->space, GMS_LOG_WARN,
 			       "a backend failed to discard: pages without contents still hold "
 			       "memory");

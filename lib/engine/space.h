@@ -85,13 +85,6 @@ static inline void gms__space_count(struct gms_space *space, gms_gfn gfn, uint32
 			       count);
 }
 
-static inline void gms__space_gauge(struct gms_space *space, gms_gfn gfn, unsigned gauge,
-				    uint64_t more)
-{
-	gms__space_add(space, gfn, &gms__space_shard(space, gfn)->gauge[gauge],
-		       &space->ledger.shard[GMS__STRIPES].gauge[gauge], more);
-}
-
 static inline void gms__space_folios(struct gms_space *space, gms_gfn gfn, unsigned order,
 				     uint64_t more)
 {
