@@ -2,84 +2,35 @@
 /*
  * backing.c - guest memory: a file of the kernel and one mapping of it.
  *
- * The mapping is shared, begins at a multiple of 2 MiB so that huge pages fit,
+ * The mapping is shared, begins at a multiple of the huge pages that may fit,
  * and is inherited by a fork(2) like any other (revoke.c says what a child can
  * not do with it). What the VMM loses is access through this mapping: a guest
  * on guest_memfd reaches its pages through the file and runs on.
  *
  * System calls, for a seccomp filter:
- *   gms_backing_new     memfd_create, ftruncate, fcntl(F_ADD_SEALS) or ioctl
- *                       (KVM_CHECK_EXTENSION, KVM_CREATE_GUEST_MEMFD); mmap,
- *                       munmap, pidfd_open, close
+ *   gms_backing_new     mmap, munmap, madvise, pidfd_open, close; those of file.c
+ *                       and trial.c
  *   gms_backing_free    munmap, close
- *   gms_backing_region  process_madvise, madvise or mprotect; so does a conversion
+ *   gms_backing_region  process_madvise, madvise or mprotect
+ *   a conversion        the same; those of discard.c and populate.c
  */
-#define _GNU_SOURCE	/* MFD_CLOEXEC, F_ADD_SEALS */
-#include <gmemstate/linux/backing.h>
+#include "linux/backing.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 
-#include "linux/revoke.h"
 #include "linux/sized.h"
 #include "linux/sys.h"
-#include "linux/uapi.h"
 
 #define ALIGN_BYTES	(UINT64_C(2) << 20)
 
-struct gms_backing {
-	struct gms__linux_revoker revoker;	/* also holds where it is mapped */
-	struct gms_backend backend;
-	int fd;
-};
-
-static int memfd_new(uint64_t bytes)
-{
-	const unsigned int flags = MFD_CLOEXEC | MFD_ALLOW_SEALING;
-	int fd = gms__linux_memfd("gmemstate", flags | GMS_MFD_NOEXEC_SEAL);
-	int saved, rc;
-
-	if (fd == -EINVAL)	/* a kernel that does not know the flag */
-		fd = gms__linux_memfd("gmemstate", flags);
-	if (fd < 0)
-		return fd;
-	rc = gms__linux_truncate(fd, bytes);
-	if (rc) {
-		gms__linux_close(fd);
-		return rc;
-	}
-	/* Keeps others who have the descriptor from pulling pages out from under us. */
-	saved = errno;
-	(void)fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK | F_SEAL_GROW);
-	errno = saved;
-	return fd;
-}
-
-static int guest_memfd_new(int vm_fd, uint64_t bytes)
-{
-	const uint64_t flags = GMS_GMEM_MMAP | GMS_GMEM_INIT_SHARED;
-	struct gms__kvm_gmem gmem = { .size = bytes, .flags = flags };
-	int rc;
-
-	if (vm_fd < 0)
-		return -EBADF;
-	rc = gms__linux_ioctl_num(vm_fd, KVM_CHECK_EXTENSION, GMS_KVM_CAP_GUEST_MEMFD_FLAGS);
-	if (rc < 0)
-		return rc == -ENOTTY ? -EBADF : rc;
-	if (((uint64_t)rc & flags) != flags)
-		return -EOPNOTSUPP;
-	rc = gms__linux_ioctl(vm_fd, GMS_KVM_CREATE_GMEM, &gmem);
-	return rc == -ENOTTY ? -EBADF : rc;	/* /dev/kvm itself, not a VM */
-}
-
 /*
- * A range of addresses that begins at a multiple of 2 MiB: take more than is
+ * A range of addresses that begins at a multiple of @align: take more than is
  * needed, and give back what sticks out.
  */
-static int reserve(char **out, uint64_t bytes)
+static int reserve(char **out, uint64_t bytes, uint64_t align)
 {
-	const uint64_t spare = ALIGN_BYTES - GMS_PAGE_SIZE;
+	const uint64_t spare = align - GMS_PAGE_SIZE;
 	uint64_t head;
 	void *mem;
 	int rc;
@@ -90,7 +41,7 @@ static int reserve(char **out, uint64_t bytes)
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (rc)
 		return rc;
-	head = -(uintptr_t)mem & (ALIGN_BYTES - 1);
+	head = -(uintptr_t)mem & (align - 1);
 	gms__linux_munmap(mem, head);
 	gms__linux_munmap((char *)mem + head + bytes, spare - head);
 	*out = (char *)mem + head;
@@ -99,9 +50,12 @@ static int reserve(char **out, uint64_t bytes)
 
 static int check_opts(const struct gms_backing_opts *opts, uint64_t host_page_bytes)
 {
+	if (opts->kind >= GMS_BACKING_KINDS || opts->revoke > GMS_REVOKE_NONE || opts->flags)
+		return -EINVAL;
 	if (!opts->bytes || opts->bytes % GMS_PAGE_SIZE || opts->bytes % host_page_bytes)
 		return -EINVAL;
-	if (opts->kind > GMS_BACKING_GUEST_MEMFD || opts->revoke > GMS_REVOKE_NONE || opts->flags)
+	if (gms__linux_file_page_bytes(opts->kind) &&
+	    opts->bytes % gms__linux_file_page_bytes(opts->kind))
 		return -EINVAL;
 	return 0;
 }
@@ -109,23 +63,45 @@ static int check_opts(const struct gms_backing_opts *opts, uint64_t host_page_by
 static int map_file(struct gms_backing *backing, const struct gms_backing_opts *opts)
 {
 	struct gms__linux_revoker *revoker = &backing->revoker;
+	const uint64_t page_bytes = backing->page_bytes;
 	void *mem;
 	int rc;
 
-	rc = reserve(&revoker->base, opts->bytes);
+	rc = reserve(&revoker->base, opts->bytes,
+		     page_bytes > ALIGN_BYTES ? page_bytes : ALIGN_BYTES);
 	if (rc)
 		return rc;
 	revoker->bytes = opts->bytes;
 
-	if (opts->kind == GMS_BACKING_MEMFD)
-		backing->fd = memfd_new(opts->bytes);
-	else
-		backing->fd = guest_memfd_new(opts->vm_fd, opts->bytes);
+	backing->fd = gms__linux_file_new(opts->kind, opts->bytes, opts->vm_fd);
 	if (backing->fd < 0)
 		return backing->fd;
 
-	return gms__linux_mmap(&mem, revoker->base, opts->bytes, PROT_READ | PROT_WRITE,
-			       MAP_SHARED | MAP_FIXED, backing->fd);
+	rc = gms__linux_mmap(&mem, revoker->base, opts->bytes, PROT_READ | PROT_WRITE,
+			     MAP_SHARED | MAP_FIXED, backing->fd);
+	if (rc == -ENODEV) {	/* the file cannot be mapped: no memory of it is at an address */
+		backing->error[GMS_BACKING_CAN_MAP] = rc;
+		gms__linux_munmap(revoker->base, opts->bytes);
+		revoker->base = NULL;
+		return 0;
+	}
+	/* No failure: whether huge pages came is seen by the trial. */
+	if (!rc && opts->kind == GMS_BACKING_MEMFD_THP)
+		(void)gms__linux_madvise(revoker->base, opts->bytes, MADV_HUGEPAGE);
+	return rc;
+}
+
+/* What can be seen not to work has no operation, or one that refuses. */
+static void set_backend(struct gms_backing *backing)
+{
+	GMS_INIT(&backing->backend);
+	backing->backend.ctx = backing;
+	backing->backend.unmap_host = gms__linux_unmap_host;
+	backing->backend.map_host = gms__linux_map_host;
+	backing->backend.populate = gms__linux_populate;
+	backing->backend.discard = gms__linux_discard;
+	if (backing->error[GMS_BACKING_CAN_GUP])
+		backing->backend.direct_map = gms__linux_no_direct_map;
 }
 
 int gms_backing_new(struct gms_backing **out, const struct gms_backing_opts *opts)
@@ -149,20 +125,23 @@ int gms_backing_new(struct gms_backing **out, const struct gms_backing_opts *opt
 	if (!backing)
 		return -ENOMEM;
 	backing->fd = -1;
+	backing->kind = given.kind;
+	backing->page_bytes = gms__linux_file_page_bytes(given.kind);
+	if (!backing->page_bytes)
+		backing->page_bytes = host_page_bytes;
 	rc = gms__linux_revoker_init(&backing->revoker, given.revoke, host_page_bytes);
 	if (rc) {
 		free(backing);
 		return rc;
 	}
 	rc = map_file(backing, &given);
+	if (!rc)
+		rc = gms__linux_try(backing);
 	if (rc) {
 		gms_backing_free(backing);
 		return rc;
 	}
-	GMS_INIT(&backing->backend);
-	backing->backend.ctx = &backing->revoker;
-	backing->backend.unmap_host = gms__linux_revoke;
-	backing->backend.map_host = gms__linux_restore;
+	set_backend(backing);
 	*out = backing;
 	return 0;
 }
@@ -199,17 +178,20 @@ uint32_t gms_backing_revoke(const struct gms_backing *backing)
 	return atomic_load_explicit(&backing->revoker.found, memory_order_acquire);
 }
 
-const char *gms_revoke_name(uint32_t revoke)
+int gms_backing_exposed(const struct gms_backing *backing, uint64_t offset_bytes, uint64_t npages,
+			uint64_t *exposed)
 {
-	static const char *const name[] = {
-		[GMS_REVOKE_BEST] = "the best there is",
-		[GMS_REVOKE_GUARD_VECTOR] = "guard markers, vectored",
-		[GMS_REVOKE_GUARD] = "guard markers",
-		[GMS_REVOKE_MPROTECT] = "mprotect",
-		[GMS_REVOKE_NONE] = "not at all",
-	};
+	struct gms_host_run run = { .backing_offset_bytes = offset_bytes, .npages = npages };
+	struct gms__linux_revoker *revoker;
 
-	return revoke < sizeof(name) / sizeof(name[0]) ? name[revoke] : NULL;
+	if (!backing || !exposed || !npages || offset_bytes % GMS_PAGE_SIZE)
+		return -EINVAL;
+	/* Its lock is all that is written to. */
+	revoker = (struct gms__linux_revoker *)(uintptr_t)&backing->revoker;
+	if (gms__linux_runs_check(revoker, &run, 1) == -EINVAL)
+		return -EINVAL;
+	*exposed = gms__linux_revoker_exposed(revoker, offset_bytes >> GMS_PAGE_SHIFT, npages);
+	return 0;
 }
 
 /*
@@ -217,12 +199,22 @@ const char *gms_revoke_name(uint32_t revoke)
  * ends up restored as a whole; the kernel fails so only for want of memory for
  * page tables.
  */
+static int make_agree(struct gms_backing *backing, gms_state state)
+{
+	struct gms_host_run whole = { .npages = backing->revoker.bytes >> GMS_PAGE_SHIFT };
+	size_t ndone = 0;
+
+	if (backing->error[GMS_BACKING_CAN_TOUCH])
+		return state & GMS_STATE_SHARED ? -EOPNOTSUPP : 0;
+	if (state & GMS_STATE_SHARED)
+		return gms__linux_restore(&backing->revoker, &whole, 1, &ndone, NULL);
+	return gms__linux_revoke(&backing->revoker, &whole, 1, &ndone, NULL);
+}
+
 int gms_backing_region(struct gms_backing *backing, gms_gfn first, uint32_t base_order,
 		       gms_state state, struct gms_region_opts *opts)
 {
 	struct gms_region_opts region;
-	struct gms_host_run whole = { .first = first };
-	size_t ndone = 0;
 	int rc;
 
 	if (!backing || !opts)
@@ -230,24 +222,18 @@ int gms_backing_region(struct gms_backing *backing, gms_gfn first, uint32_t base
 	rc = gms__linux_sized_check(opts, sizeof(region));
 	if (rc)
 		return rc;
-
-	whole.npages = backing->revoker.bytes >> GMS_PAGE_SHIFT;
-	whole.hva = backing->revoker.base;
-	if (state & GMS_STATE_SHARED)
-		rc = gms__linux_restore(&backing->revoker, &whole, 1, &ndone, NULL);
-	else
-		rc = gms__linux_revoke(&backing->revoker, &whole, 1, &ndone, NULL);
+	rc = make_agree(backing, state);
 	if (rc)
 		return rc;
 
 	GMS_INIT(&region);
 	region.first = first;
-	region.npages = whole.npages;
+	region.npages = backing->revoker.bytes >> GMS_PAGE_SHIFT;
 	region.backing_id = (uint64_t)backing->fd;
 	region.hva = backing->revoker.base;
 	region.backend = &backing->backend;
 	region.base_order = base_order;
-	region.state = state;
+	region.state = backing->error[GMS_BACKING_CAN_GUP] ? state & ~GMS_STATE_DIRECT_MAP : state;
 	gms__linux_sized_put(opts, &region, sizeof(region));
 	return 0;
 }

@@ -12,7 +12,7 @@
  * mmap, munmap, madvise, process_madvise, pidfd_open, memfd_create,
  * memfd_secret, ftruncate, userfaultfd, io_uring_setup.
  */
-#define _GNU_SOURCE	/* pipe2, MFD_CLOEXEC */
+#define _GNU_SOURCE	/* MFD_CLOEXEC */
 #include "linux/probe.h"
 
 #include <errno.h>
@@ -24,6 +24,7 @@
 
 #include "linux/sized.h"
 #include "linux/sys.h"
+#include "linux/touch.h"
 #include "linux/uapi.h"
 
 #define THP_DIR		"/sys/kernel/mm/transparent_hugepage/"
@@ -35,18 +36,6 @@ void gms__linux_probe_set(struct gms__linux_probe *probe, enum gms_host_feature 
 	probe->host.error[feature] = err;
 	if (!err)
 		probe->host.features |= UINT64_C(1) << feature;
-}
-
-int gms__linux_probe_touch(const struct gms__linux_probe *probe, const void *mem)
-{
-	const int saved = errno;
-	char back;
-	long rc;
-
-	rc = gms__linux_result(write(probe->pipe[1], mem, 1), saved);
-	if (rc == 1)
-		rc = gms__linux_result(read(probe->pipe[0], &back, 1), saved);
-	return rc == 1 ? 0 : rc < 0 ? (int)rc : -EIO;
 }
 
 /* A small file of /proc or /sys, cut to what fits and ended with NUL. */
@@ -108,8 +97,7 @@ static int probe_memfd(const struct gms__linux_probe *probe)
 
 static int probe_memfd_secret(const struct gms__linux_probe *probe)
 {
-	const int saved = errno;
-	const int fd = (int)gms__linux_result(syscall(SYS_memfd_secret, O_CLOEXEC), saved);
+	const int fd = gms__linux_memfd_secret(O_CLOEXEC);
 	void *mem;
 	int rc;
 
@@ -160,13 +148,13 @@ static int check_guard(const struct gms__linux_probe *probe, char *mem,
 
 	if (rc)
 		return rc;
-	if (gms__linux_probe_touch(probe, mem) != -EFAULT ||
-	    gms__linux_probe_touch(probe, mem + probe->host.page_bytes))
+	if (gms__linux_touch(probe->pipe, mem) != -EFAULT ||
+	    gms__linux_touch(probe->pipe, mem + probe->host.page_bytes))
 		return -EOPNOTSUPP;
 	rc = advise(probe, mem, GMS_MADV_GUARD_REMOVE);
 	if (rc)
 		return rc;
-	return gms__linux_probe_touch(probe, mem) || *mem != 0x5a ? -EOPNOTSUPP : 0;
+	return gms__linux_touch(probe->pipe, mem) || *mem != 0x5a ? -EOPNOTSUPP : 0;
 }
 
 static int advise_alone(const struct gms__linux_probe *probe, char *mem, int advice)
@@ -230,7 +218,6 @@ static int probe_io_uring(void)
 int gms_host_probe(struct gms_host *host)
 {
 	struct gms__linux_probe probe = { 0 };
-	const int saved = errno;
 	int rc;
 
 	if (!host)
@@ -241,8 +228,7 @@ int gms_host_probe(struct gms_host *host)
 	probe.host.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	probe.host.max_map_count = max_map_count();
 	/* Without a pipe every touch fails, and what depends on one is answered no. */
-	if (gms__linux_result(pipe2(probe.pipe, O_CLOEXEC), saved) < 0)
-		probe.pipe[0] = probe.pipe[1] = -1;
+	gms__linux_touch_open(probe.pipe);
 
 	gms__linux_probe_kvm(&probe);
 	gms__linux_probe_set(&probe, GMS_HOST_MEMFD, probe_memfd(&probe));
@@ -255,8 +241,7 @@ int gms_host_probe(struct gms_host *host)
 	gms__linux_probe_set(&probe, GMS_HOST_UFFD, probe_uffd());
 	gms__linux_probe_set(&probe, GMS_HOST_IO_URING, probe_io_uring());
 
-	gms__linux_close(probe.pipe[0]);
-	gms__linux_close(probe.pipe[1]);
+	gms__linux_touch_close(probe.pipe);
 	gms__linux_sized_put(host, &probe.host, sizeof(probe.host));
 	return 0;
 }

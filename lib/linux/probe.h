@@ -14,14 +14,11 @@
 /* A probe under way. */
 struct gms__linux_probe {
 	struct gms_host host;
-	int pipe[2];	/* to touch memory through the kernel, which answers instead of a signal */
+	int pipe[2];	/* for gms__linux_touch() */
 };
 
 /* Note that a feature is there (0) or why it is not (a negative errno). */
 void gms__linux_probe_set(struct gms__linux_probe *probe, enum gms_host_feature feature, int err);
-
-/* Can this byte be read? 0, or -EFAULT where a touch of ours would be a signal. */
-int gms__linux_probe_touch(const struct gms__linux_probe *probe, const void *mem);
 
 /* Everything that begins with /dev/kvm. */
 void gms__linux_probe_kvm(struct gms__linux_probe *probe);

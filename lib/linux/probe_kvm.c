@@ -13,6 +13,7 @@
 #include <fcntl.h>
 
 #include "linux/sys.h"
+#include "linux/touch.h"
 #include "linux/uapi.h"
 
 /* VM types that KVM_CAP_VM_TYPES has bits for. */
@@ -182,7 +183,7 @@ static int probe_gmem_init_shared(const struct gms__linux_probe *probe, int vm)
 	if (flags & GMS_GMEM_MMAP)
 		rc = map_gmem(probe, fd, &mem);
 	if (!rc && (flags & GMS_GMEM_MMAP)) {
-		rc = gms__linux_probe_touch(probe, mem);
+		rc = gms__linux_touch(probe->pipe, mem);
 		gms__linux_munmap(mem, probe->host.page_bytes);
 	}
 	gms__linux_close(fd);

@@ -21,13 +21,20 @@
  *   R3  Every system call is charged when it returns, whatever it returned.
  *   R4  A wait is never for ever: a call that makes no progress is tried
  *       TRIES_MAX times in a row.
+ *   R5  Where pages are revoked by larger units (track.c), a run is a call for the
+ *       units that turn, or none; it is noted after the call.
  *
  * Locking: deciding is taken only while found is BEST; found is published with
- * release. After that threads that convert different pages never meet here.
+ * release. After that threads that convert different pages never meet here, but
+ * where units are tracked: a conversion holds track.lock, which comes before
+ * deciding.
  *
  * fork(2): pidfd goes on naming the parent, and the kernel refuses (-EINVAL)
  * to set markers in another process. A child that has vectors decided can not
  * convert; it must make backings of its own.
+ *
+ * System calls, for a seccomp filter: pidfd_open, process_madvise, madvise
+ * (MADV_GUARD_INSTALL, MADV_GUARD_REMOVE), mprotect, close.
  */
 #include "linux/revoke.h"
 
@@ -208,38 +215,29 @@ static int decide(struct gms__linux_revoker *on, const struct job *job, size_t *
 	return rc;
 }
 
-/*
- * Runs must lie in the mapping. On a host with larger pages single 4K pages can
- * not be revoked: -EOPNOTSUPP, before anything is done.
- */
-static int check_runs(const struct job *job)
+int gms__linux_runs_check(const struct gms__linux_revoker *on, const struct gms_host_run *runs,
+			  size_t nruns)
 {
-	const struct gms__linux_revoker *on = job->on;
 	const uint64_t npages = on->bytes >> GMS_PAGE_SHIFT;
 
-	for (size_t i = 0; i < job->nruns; i++) {
-		const struct gms_host_run *run = &job->runs[i];
-		const uint64_t first = run->backing_offset_bytes >> GMS_PAGE_SHIFT;
+	for (size_t i = 0; i < nruns; i++) {
+		const uint64_t first = runs[i].backing_offset_bytes >> GMS_PAGE_SHIFT;
+		const uint64_t bytes = runs[i].npages << GMS_PAGE_SHIFT;
 
-		if (first >= npages || run->npages > npages - first)
+		if (first >= npages || runs[i].npages > npages - first)
 			return -EINVAL;
-		if ((run->backing_offset_bytes | run_bytes(job, i)) & (on->host_page_bytes - 1))
+		if ((runs[i].backing_offset_bytes | bytes) & (on->host_page_bytes - 1))
 			return -EOPNOTSUPP;
 	}
 	return 0;
 }
 
-static int convert(struct gms__linux_revoker *on, const struct job *job, size_t *ndone)
+/* Runs that the host can be told of as they are. */
+static int convert_whole(struct gms__linux_revoker *on, const struct job *job, size_t *ndone)
 {
 	uint32_t way = atomic_load_explicit(&on->found, memory_order_acquire);
-	int rc = check_runs(job);
+	int rc;
 
-	if (rc)
-		return rc;
-	if (on->wanted == GMS_REVOKE_NONE) {
-		atomic_store_explicit(&on->found, GMS_REVOKE_NONE, memory_order_release);
-		return 0;
-	}
 	if (way != GMS_REVOKE_BEST)
 		return carry_out(job, way, ndone);
 	if (!job->take)		/* nothing was ever taken: it is there */
@@ -254,6 +252,40 @@ static int convert(struct gms__linux_revoker *on, const struct job *job, size_t 
 	}
 	pthread_mutex_unlock(&on->deciding);
 	return carry_out(job, way, ndone);
+}
+
+/* R5. One call a run at most, for the units that it completes or breaks. */
+static int convert_tracked(struct gms__linux_revoker *on, const struct job *job, size_t *ndone)
+{
+	struct gms_host_run span;
+	int rc = 0;
+
+	pthread_mutex_lock(&on->track.lock);
+	for (size_t i = 0; !rc && i < job->nruns; i++) {
+		if (gms__linux_track_span(&on->track, &job->runs[i], job->take, &span)) {
+			const struct job whole = { on, &span, 1, job->charge, job->take };
+			size_t done = 0;
+
+			rc = convert_whole(on, &whole, &done);
+		}
+		if (!rc)
+			gms__linux_track_turn(&on->track, &job->runs[i], job->take);
+		*ndone = rc ? i : i + 1;
+	}
+	pthread_mutex_unlock(&on->track.lock);
+	return rc;
+}
+
+static int convert(struct gms__linux_revoker *on, const struct job *job, size_t *ndone)
+{
+	const int rc = gms__linux_runs_check(on, job->runs, job->nruns);
+
+	if (rc)
+		return rc;
+	if (on->wanted == GMS_REVOKE_NONE)
+		atomic_store_explicit(&on->found, GMS_REVOKE_NONE, memory_order_release);
+	return on->track.private ? convert_tracked(on, job, ndone)
+				 : convert_whole(on, job, ndone);
 }
 
 int gms__linux_revoke(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
@@ -288,8 +320,27 @@ int gms__linux_revoker_init(struct gms__linux_revoker *revoker, uint32_t wanted,
 	return 0;
 }
 
+int gms__linux_revoker_track(struct gms__linux_revoker *revoker, uint64_t unit_bytes)
+{
+	return gms__linux_track_init(&revoker->track, revoker->bytes, unit_bytes);
+}
+
+uint64_t gms__linux_revoker_exposed(struct gms__linux_revoker *revoker, uint64_t first,
+				    uint64_t npages)
+{
+	uint64_t n;
+
+	if (!revoker->track.private)
+		return 0;
+	pthread_mutex_lock(&revoker->track.lock);
+	n = gms__linux_track_exposed(&revoker->track, first, npages);
+	pthread_mutex_unlock(&revoker->track.lock);
+	return n;
+}
+
 void gms__linux_revoker_fini(struct gms__linux_revoker *revoker)
 {
+	gms__linux_track_fini(&revoker->track);
 	gms__linux_close(revoker->pidfd);
 	pthread_mutex_destroy(&revoker->deciding);
 }

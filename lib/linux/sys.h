@@ -4,7 +4,8 @@
  *
  * A caller of this library may be between its own system call and the look at
  * errno, so every call saves and restores it. Raw numbers are used where the C
- * library is too old to have a wrapper. Nothing here may be a symbol.
+ * library is too old to have a wrapper, or has it for _GNU_SOURCE only. Nothing
+ * here may be a symbol.
  */
 #ifndef GMS_LINUX_SYS_H
 #define GMS_LINUX_SYS_H
@@ -14,6 +15,7 @@
 #include <stdint.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -75,6 +77,72 @@ static inline int gms__linux_truncate(int fd, uint64_t bytes)
 	return (int)gms__linux_result(ftruncate(fd, (off_t)bytes), saved);
 }
 
+static inline int gms__linux_memfd_secret(unsigned int flags)
+{
+	const int saved = errno;
+
+	return (int)gms__linux_result(syscall(SYS_memfd_secret, flags), saved);
+}
+
+static inline int gms__linux_fallocate(int fd, int mode, uint64_t offset, uint64_t bytes)
+{
+	const int saved = errno;
+
+	return (int)gms__linux_result(syscall(SYS_fallocate, fd, mode, offset, bytes), saved);
+}
+
+/* Memory that a file has, as far as it counts: 0 and *@bytes, or a negative errno. */
+static inline int gms__linux_file_bytes(int fd, uint64_t *bytes)
+{
+	const int saved = errno;
+	struct stat st;
+	const int rc = (int)gms__linux_result(fstat(fd, &st), saved);
+
+	if (!rc)
+		*bytes = (uint64_t)st.st_blocks * 512;
+	return rc;
+}
+
+static inline long gms__linux_pread(int fd, void *mem, size_t bytes, uint64_t offset)
+{
+	const int saved = errno;
+
+	return gms__linux_result(pread(fd, mem, bytes, (off_t)offset), saved);
+}
+
+static inline long gms__linux_pwrite(int fd, const void *mem, size_t bytes, uint64_t offset)
+{
+	const int saved = errno;
+
+	return gms__linux_result(pwrite(fd, mem, bytes, (off_t)offset), saved);
+}
+
+static inline int gms__linux_pipe(int fd[2])
+{
+	const int saved = errno;
+
+	return (int)gms__linux_result(syscall(SYS_pipe2, fd, O_CLOEXEC), saved);
+}
+
+/* Copy from this process to itself, by pinning the pages at @from. Bytes, or a negative errno. */
+static inline long gms__linux_vm_read(void *to, const void *from, size_t bytes)
+{
+	const struct iovec local = { to, bytes };
+	const struct iovec remote = { (void *)(uintptr_t)from, bytes };
+	const int saved = errno;
+
+	return gms__linux_result(syscall(SYS_process_vm_readv, getpid(), &local, 1, &remote, 1, 0),
+				 saved);
+}
+
+/* Is the page that begins at @mem in memory? 0 and *@resident, or a negative errno. */
+static inline int gms__linux_mincore(void *mem, size_t bytes, unsigned char *resident)
+{
+	const int saved = errno;
+
+	return (int)gms__linux_result(mincore(mem, bytes, resident), saved);
+}
+
 /* A descriptor that names this process. */
 static inline int gms__linux_pidfd_self(void)
 {
@@ -88,6 +156,19 @@ static inline int gms__linux_mmap(void **out, void *at, size_t bytes, int prot, 
 {
 	const int saved = errno;
 	void *mem = mmap(at, bytes, prot, flags, fd, 0);
+	const int rc = mem == MAP_FAILED ? -errno : 0;
+
+	errno = saved;
+	if (!rc)
+		*out = mem;
+	return rc;
+}
+
+/* A part of a file, mapped anywhere, readable and writable. 0 and *@out, or a negative errno. */
+static inline int gms__linux_map_part(void **out, int fd, uint64_t offset, size_t bytes)
+{
+	const int saved = errno;
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
 	const int rc = mem == MAP_FAILED ? -errno : 0;
 
 	errno = saved;

@@ -70,6 +70,35 @@ const struct gms_host *lx_host(void)
 	return &host;
 }
 
+const char *lx_missing(uint32_t kind)
+{
+	static const struct {
+		enum gms_host_feature feature;
+		const char *why;
+	} need[GMS_BACKING_KINDS] = {
+		[GMS_BACKING_MEMFD] = { GMS_HOST_MEMFD, "no memfd_create" },
+		[GMS_BACKING_MEMFD_THP] = { GMS_HOST_MEMFD_THP, "shmem_enabled is never, and "
+					    "may not be changed" },
+		[GMS_BACKING_HUGETLB_2M] = { GMS_HOST_HUGETLB_2M, "no free huge pages of 2M" },
+		[GMS_BACKING_HUGETLB_1G] = { GMS_HOST_HUGETLB_1G, "no free huge page of 1G" },
+		[GMS_BACKING_MEMFD_SECRET] = { GMS_HOST_MEMFD_SECRET, "no memfd_secret" },
+		[GMS_BACKING_GUEST_MEMFD] = { GMS_HOST_GMEM_INIT_SHARED, "no guest_memfd that "
+					      "can be mapped and begins shared" },
+		[GMS_BACKING_GUEST_MEMFD_PRIVATE] = { GMS_HOST_GMEM_MMAP, "no guest_memfd that "
+						      "can be mapped" },
+		[GMS_BACKING_GUEST_MEMFD_OPAQUE] = { GMS_HOST_GMEM, "no guest_memfd" },
+	};
+
+	return gms_host_has(lx_host(), need[kind].feature) ? NULL : need[kind].why;
+}
+
+uint64_t lx_length(uint32_t kind, uint64_t npages)
+{
+	const uint64_t unit = kind == GMS_BACKING_HUGETLB_1G ? LX_1G : LX_2M;
+
+	return (npages + unit - 1) / unit * unit;
+}
+
 bool lx_reaches(const void *mem)
 {
 	ssize_t n;
@@ -172,7 +201,7 @@ void lx_guest_new(struct lx_guest *guest, uint32_t kind, uint32_t revoke, uint64
 
 	memset(guest, 0, sizeof(*guest));
 	guest->vm = -1;
-	if (kind == GMS_BACKING_GUEST_MEMFD) {
+	if (kind >= GMS_BACKING_GUEST_MEMFD) {
 		guest->vm = lx_vm();
 		ck_assert_int_ge(guest->vm, 0);
 	}

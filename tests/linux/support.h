@@ -44,6 +44,12 @@ int lx_vm(void);
 /* What the host offers; probed once a process. */
 const struct gms_host *lx_host(void);
 
+/* Why this host has no memory of a kind (enum gms_backing_kind), or NULL if it has. */
+const char *lx_missing(uint32_t kind);
+
+/* A length for a kind: at least @npages of 4096 bytes, and whole pages of its own. */
+uint64_t lx_length(uint32_t kind, uint64_t npages);
+
 /* Can the VMM reach the byte? Asked of the kernel; no signal either way. */
 bool lx_reaches(const void *mem);
 
@@ -73,7 +79,10 @@ struct lx_guest {
 	int vm;
 };
 
-/* Fails the test on any error. The whole region begins in @state. */
+/*
+ * Fails the test on any error. The whole region begins in @state, but for
+ * DIRECT_MAP where the memory cannot be pinned.
+ */
 void lx_guest_new(struct lx_guest *guest, uint32_t kind, uint32_t revoke, uint64_t npages,
 		  uint32_t base_order, gms_state state);
 void lx_guest_free(struct lx_guest *guest);
