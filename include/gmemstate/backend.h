@@ -22,7 +22,8 @@
  *      their failures are counted but do not undo the conversion
  *
  * When an operation of 1 to 7 fails, everything done so far is undone by the
- * opposite operation, in reverse order, and what was called is flushed.
+ * opposite operation, in reverse order, and what was called is flushed. Contents are
+ * then to be kept, whatever the conversion asked for.
  *
  * An operation runs while the library holds the locks of the GiB blocks that
  * are being converted (of all, when a region or a listener comes or goes): it may
@@ -54,7 +55,7 @@ struct gms_host_run {
 	void	 *hva;			/**< Where it begins in the VMM, or NULL if not mapped. */
 	gms_state mask;			/**< The attribute that turns: SHARED, DIRECT_MAP, POPULATED. */
 	gms_state to;			/**< What it turns to: @p mask, or 0. */
-	uint32_t  content;		/**< enum gms_content, as the conversion asked. */
+	uint32_t  content;		/**< enum gms_content, as asked; PRESERVE when undoing. */
 	uint32_t  reserved;		/**< The library's. */
 };
 

@@ -7,6 +7,8 @@
  *   H2  Neighbouring runs of one region are one run.
  *   H3  Undoing calls the opposite operation for exactly the runs that were done,
  *       the last call first.
+ *   H4  Undoing asks for contents to be kept, whatever was asked for: a page whose
+ *       turn to be zeroed did not come has its contents still.
  *
  * Locking: the plan's. The table of backends stands still while a stripe is held.
  */
@@ -208,10 +210,13 @@ static int tell(struct gms__plan *plan, const struct step *step, size_t *done)
 	return 0;
 }
 
-static void turn_back(struct gms_host_run *run, size_t n)
+/* H4 */
+static void turn_back(struct gms_host_run *run, size_t n, uint32_t content)
 {
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
 		run[i].to ^= run[i].mask;
+		run[i].content = content;
+	}
 }
 
 /* Undo the first done runs of a step. */
@@ -220,7 +225,7 @@ static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 	struct gms_host_run *run = plan->runs[step->kind].items;
 	uint64_t failures = 0;
 
-	turn_back(run, done);
+	turn_back(run, done, GMS_CONTENT_PRESERVE);
 	for (size_t end = done, at; end; end = at) {
 		for (at = end - 1; at; at--) {
 			if (run[at - 1].reserved != run[at].reserved)
@@ -228,7 +233,7 @@ static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 		}
 		failures += call_on(plan, step->undo_at, &run[at], end - at);
 	}
-	turn_back(run, done);
+	turn_back(run, done, plan->want.content);
 	plan->charge.count[GMS_ACCT_UNDO_FAILURES] += failures;
 	if (failures)
 		gms__space_log(plan->space, GMS_LOG_ERROR,

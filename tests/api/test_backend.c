@@ -375,6 +375,31 @@ START_TEST(undo_brings_a_list_of_two_states_back)
 END_TEST
 
 /* What cannot be discarded keeps its memory; that is no reason for the rest to. */
+/* A page that was not zeroed yet, because what comes before it failed, must not be. */
+START_TEST(undo_asks_for_contents_to_be_kept)
+{
+	const struct gms_change change[] = {
+		{ FX_RANGE(1030, 2), 0, S }, { FX_RANGE(10, 2), S, 0 }, { FX_RANGE(20, 2), S, 0 },
+	};
+	struct gms_convert_opts opts;
+
+	GMS_INIT(&opts);
+	opts.content = GMS_CONTENT_ZERO;
+	fx_host_fail_after(host, 2, -EIO);
+	ck_assert_int_eq(gms_convert(space, change, 3, &opts, NULL), -EIO);
+	ck_assert_uint_eq(host->nlog, 6);
+	entry_is(0, FX_UNMAP, 1030, 2);
+	entry_is(1, FX_MAP, 10, 2);
+	entry_is(2, FX_MAP, 20, 2);	/* failed */
+	entry_is(3, FX_UNMAP, 10, 2);
+	entry_is(4, FX_MAP, 1030, 2);
+	entry_is(5, FX_FLUSH, 0, 0);
+	for (size_t i = 0; i < 5; i++)
+		ck_assert_uint_eq(host->log[i].content,
+				  i < 3 ? GMS_CONTENT_ZERO : GMS_CONTENT_PRESERVE);
+}
+END_TEST
+
 START_TEST(a_failed_discard_does_not_stop_the_others)
 {
 	const gms_state populated = GMS_STATE_POPULATED;
@@ -429,6 +454,7 @@ int main(void)
 	tcase_add_loop_test(tc, failure_of_the_second_backend_undoes_the_first, 0, 2);
 	tcase_add_test(tc, failing_undo_is_counted_and_the_books_stay_sound);
 	tcase_add_test(tc, undo_brings_a_list_of_two_states_back);
+	tcase_add_test(tc, undo_asks_for_contents_to_be_kept);
 	tcase_add_test(tc, a_failed_discard_does_not_stop_the_others);
 	tcase_add_test(tc, a_refused_batch_never_reaches_the_backend);
 	return fx_run(s);

@@ -45,6 +45,7 @@ static void note(struct fx_host *host, enum fx_host_op op, const struct gms_host
 		host->log[host->nlog] = (struct fx_host_entry){
 			.op = op, .failed = failed,
 			.first = run ? run->first : 0, .npages = run ? run->npages : 0,
+			.content = run ? run->content : 0,
 		};
 	host->nlog++;
 }
@@ -105,7 +106,8 @@ static void look_at_words(struct fx_host *host, enum fx_host_op op,
 	    (op != FX_ATTRIBUTES && op != FX_DIRECT && !run->to == on))
 		complain(host, "%c: run at 0x%" PRIx64 " has mask 0x%x, to 0x%x", op, run->first,
 			 run->mask, run->to);
-	if (host->cut[0] && run->content != host->content)
+	/* An undo asks for contents to be kept. */
+	if (host->cut[0] && run->content != host->content && run->content != GMS_CONTENT_PRESERVE)
 		complain(host, "%c: run at 0x%" PRIx64 " has content %u", op, run->first,
 			 run->content);
 }

@@ -39,6 +39,7 @@ struct fx_host_entry {
 	enum fx_host_op op;
 	gms_gfn	 first;		/* 0 for a flush */
 	uint64_t npages;
+	uint32_t content;	/* enum gms_content that the run asks for */
 	bool	 failed;	/* the run at which the operation stopped */
 };
 
