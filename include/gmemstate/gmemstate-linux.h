@@ -8,6 +8,7 @@
 
 #include <gmemstate/gmemstate.h>
 #include <gmemstate/linux/backing.h>
+#include <gmemstate/linux/calibrate.h>
 #include <gmemstate/linux/kvm.h>
 #include <gmemstate/linux/probe.h>
 

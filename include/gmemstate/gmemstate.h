@@ -10,6 +10,7 @@
 #include <gmemstate/backend.h>
 #include <gmemstate/check.h>
 #include <gmemstate/convert.h>
+#include <gmemstate/cost.h>
 #include <gmemstate/folio.h>
 #include <gmemstate/lend.h>
 #include <gmemstate/listen.h>
