@@ -27,8 +27,8 @@
  *
  * An operation runs while the library holds the locks of the GiB blocks that
  * are being converted (of all, when a region or a listener comes or goes): it may
- * call the reading functions (class R) of any space, gms_charge_add(), and nothing
- * else of this library. It must not wait in a loop of gms_read_retry(), which says
+ * call the reading functions (class R) of any space, gms_charge_add(),
+ * gms_charge_error(), and nothing else of this library. It must not wait in a loop of gms_read_retry(), which says
  * again until the commit is over. Commits in different GiB may call one backend
  * from several threads at once.
  */
@@ -87,6 +87,22 @@ struct gms_charge;
 GMS_API void gms_charge_add(struct gms_charge *charge, uint32_t kind, uint64_t count);
 
 /**
+ * @brief Name the page at which an operation fails.
+ *
+ * It becomes gms_convert_result::error_gfn; of an operation that names none that is
+ * the first page of the run that failed. The last call counts.
+ *
+ * @param charge What the operation was given. NULL does nothing.
+ * @param gfn    A page of the first run that did not take effect; another does nothing.
+ * @par Threads
+ * From inside a backend operation only, on its thread.
+ * @par Cost
+ * A store.
+ * @since 0.1
+ */
+GMS_API void gms_charge_error(struct gms_charge *charge, gms_gfn gfn);
+
+/**
  * @brief One operation on all runs of a commit.
  *
  * @param ctx    gms_backend::ctx.
@@ -94,7 +110,7 @@ GMS_API void gms_charge_add(struct gms_charge *charge, uint32_t kind, uint64_t c
  * @param nruns  At least 1.
  * @param ndone  In: 0. Out, on failure: how many leading runs took effect in
  *               full. The run after them must be as it was before the call.
- * @param charge For gms_charge_add().
+ * @param charge For gms_charge_add() and gms_charge_error().
  * @return 0, or a negative errno, which the conversion returns.
  */
 typedef int gms_host_fn(void *ctx, const struct gms_host_run *runs, size_t nruns,

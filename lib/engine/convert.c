@@ -59,7 +59,7 @@ static void charge(struct gms__plan *plan, int err)
 		count[GMS_ACCT_PAGES_UNCHANGED] = plan->unchanged_pages;
 	count[GMS_ACCT_CONVERTS] = !plan->again;
 	if (plan->want.dry_run) {
-		plan->charge = (struct gms_charge){ { 0 } };
+		plan->charge = (struct gms_charge){ .count = { 0 } };
 		count[GMS_ACCT_DRY_RUNS] = 1;
 	}
 	gms__plan_charge(plan);

@@ -154,6 +154,7 @@ static int call(struct gms__plan *plan, size_t op_at, const struct gms_host_run 
 		return 0;
 	plan->charge.count[GMS_ACCT_BACKEND_CALLS]++;
 	plan->charge.count[GMS_ACCT_HOST_RUNS] += n;
+	plan->charge.error_named = false;
 	err = op(backend->ctx, runs, n, &ndone, &plan->charge);
 	if (!err)
 		return 0;
@@ -190,6 +191,14 @@ static size_t same_backend(const struct gms__list *list, size_t at)
 	return end;
 }
 
+/* The page that the backend named, if it is of the run that failed; else its first. */
+static gms_gfn blamed(const struct gms_charge *charge, const struct gms_host_run *run)
+{
+	if (charge->error_named && charge->error_gfn - run->first < run->npages)
+		return charge->error_gfn;
+	return run->first;
+}
+
 /* Tell the backends of all runs of a step; *done counts runs, on failure too. */
 static int tell(struct gms__plan *plan, const struct step *step, size_t *done)
 {
@@ -204,7 +213,8 @@ static int tell(struct gms__plan *plan, const struct step *step, size_t *done)
 		err = call(plan, step->do_at, &run[*done], end - *done, &n);
 		if (err) {
 			*done += n;
-			return gms__plan_refuse(plan, err, run[*done].first, GMS_REASON_BACKEND);
+			return gms__plan_refuse(plan, err, blamed(&plan->charge, &run[*done]),
+						GMS_REASON_BACKEND);
 		}
 	}
 	return 0;

@@ -179,6 +179,14 @@ bool gms__ledger_may_charge(uint32_t kind)
 	return kind >= GMS_ACCT_GUEST_EXITS && kind < GMS_ACCT_KINDS;
 }
 
+void gms_charge_error(struct gms_charge *charge, gms_gfn gfn)
+{
+	if (!charge)
+		return;
+	charge->error_gfn = gfn;
+	charge->error_named = true;
+}
+
 void gms_charge_add(struct gms_charge *charge, uint32_t kind, uint64_t count)
 {
 	if (charge && gms__ledger_may_charge(kind))

@@ -126,9 +126,14 @@ struct gms__ledger {
 	struct gms__exposed shared;	/* guarded by it */
 };
 
-/* What one commit counts, added to the ledger at its end. */
+/*
+ * What one commit counts, added to the ledger at its end; and the page that a
+ * backend's operation in progress blames, if it does.
+ */
 struct gms_charge {
 	uint64_t count[GMS_ACCT_KINDS];
+	gms_gfn	 error_gfn;
+	bool	 error_named;
 };
 
 int  gms__ledger_init(struct gms__ledger *ledger, struct gms__mem *mem,

@@ -204,6 +204,64 @@ START_TEST(charges_reach_the_ledger)
 }
 END_TEST
 
+/* Fails at its second run, and names pages of its own choice. */
+struct naming {
+	gms_gfn gfn[2];
+	unsigned n;
+};
+
+static int fail_and_name(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+			 struct gms_charge *charge)
+{
+	const struct naming *naming = ctx;
+
+	(void)runs;
+	gms_charge_error(NULL, 0);
+	for (unsigned i = 0; i < naming->n; i++)
+		gms_charge_error(charge, naming->gfn[i]);
+	*ndone = nruns - 1;
+	return -EAGAIN;
+}
+
+START_TEST(failing_backend_may_name_the_page)
+{
+	static const struct {
+		struct naming naming;
+		gms_gfn error_gfn;
+	} cases[] = {
+		{ { { 0 }, 0 }, 8300 },			/* names none: the run's first */
+		{ { { 8300 }, 1 }, 8300 },
+		{ { { 8304 }, 1 }, 8304 },
+		{ { { 8305 }, 1 }, 8300 },		/* behind the run */
+		{ { { 8299 }, 1 }, 8300 },		/* before it */
+		{ { { 8202 }, 1 }, 8300 },		/* of the run that took effect */
+		{ { { UINT64_MAX }, 1 }, 8300 },
+		{ { { 8303, 8301 }, 2 }, 8301 },	/* the last one counts */
+	};
+	const struct gms_change batch[] = {
+		{ FX_RANGE(8200, 5), S, 0 }, { FX_RANGE(8300, 5), S, 0 },
+	};
+	struct gms_convert_result result;
+	struct gms_region_opts opts;
+	struct gms_backend backend;
+	struct naming naming;
+
+	GMS_INIT(&backend);
+	backend.ctx = &naming;
+	backend.map_host = fail_and_name;
+	fx_region_opts(&opts, FX_RANGE(8192, 512), 9, D, NULL);
+	opts.backend = &backend;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		naming = cases[i].naming;
+		GMS_INIT(&result);
+		ck_assert_int_eq(gms_convert(space, batch, 2, NULL, &result), -EAGAIN);
+		ck_assert_uint_eq(result.error_gfn, cases[i].error_gfn);
+		ck_assert_uint_eq(result.error_reason, GMS_REASON_BACKEND);
+	}
+}
+END_TEST
+
 /* Six runs, three each way, over three regions: the failure moves through them. */
 static const struct gms_change sixfold[] = {
 	{ { 5, 5 }, S, 0 }, { { 100, 700 }, S, 0 }, { { 2560, 512 }, S, 0 },
@@ -452,6 +510,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, failure_at_any_run_leaves_no_trace, 0, 6);
 	tcase_add_loop_test(tc, failure_of_the_second_backend_undoes_the_first, 0, 2);
+	tcase_add_test(tc, failing_backend_may_name_the_page);
 	tcase_add_test(tc, failing_undo_is_counted_and_the_books_stay_sound);
 	tcase_add_test(tc, undo_brings_a_list_of_two_states_back);
 	tcase_add_test(tc, undo_asks_for_contents_to_be_kept);
