@@ -223,6 +223,8 @@ static int died(const struct gms_kvm_exit *left)
 		[GMS_KVM_EXIT_POISON] = "access to a page with a hardware error",
 		[GMS_KVM_EXIT_DEAD] = "a fault that the guest has no handler for",
 		[GMS_KVM_EXIT_ERROR] = "an error of KVM_RUN",
+		[GMS_KVM_EXIT_MISSING] = "access to a page that is not here yet",
+		[GMS_KVM_EXIT_HYPERCALL] = "a hypercall",
 	};
 
 	fprintf(stderr, "minivmm: the guest stopped: %s (exit %u, address 0x%llx, error %d)\n",

@@ -53,8 +53,9 @@
 #define GMS_KVM_CAP_PRE_FAULT_MEMORY	236
 #define GMS_KVM_CAP_GUEST_MEMFD_FLAGS	244
 
-/* kvm_userspace_memory_region2::flags. */
+/* kvm_userspace_memory_region2::flags; the second one is of the KVM userfault series. */
 #define GMS_KVM_MEM_GUEST_MEMFD		(UINT32_C(1) << 2)
+#define GMS_KVM_MEM_USERFAULT		(UINT32_C(1) << 3)
 
 /* kvm_create_guest_memfd::flags. */
 #define GMS_GMEM_MMAP			(UINT64_C(1) << 0)
@@ -66,6 +67,7 @@
 /* kvm_run::exit_reason, and kvm_run::memory_fault.flags. */
 #define GMS_KVM_REASON_MEMORY_FAULT	39
 #define GMS_KVM_FAULT_PRIVATE		(UINT64_C(1) << 3)
+#define GMS_KVM_FAULT_USERFAULT		(UINT64_C(1) << 4)	/* KVM userfault series */
 
 /* KVM_CAP_EXIT_HYPERCALL: bit of KVM_HC_MAP_GPA_RANGE. */
 #define GMS_KVM_HC_MAP_GPA_RANGE	12
@@ -80,7 +82,8 @@ struct gms__kvm_memslot2 {
 	uint64_t guest_memfd_offset;
 	uint32_t guest_memfd;
 	uint32_t pad1;
-	uint64_t pad2[14];
+	uint64_t userfault_bitmap;	/* KVM userfault series; pad2[0] without it */
+	uint64_t pad2[13];
 };
 
 /* struct kvm_create_guest_memfd */
@@ -98,6 +101,19 @@ struct gms__kvm_attributes {
 	uint64_t flags;
 };
 
+/*
+ * struct kvm_memory_attributes2, of the series that converts guest_memfd in place:
+ * an ioctl of that file. Not in Linux yet, so whether it is there is found by trying.
+ */
+struct gms__kvm_attributes2 {
+	uint64_t offset;
+	uint64_t size;
+	uint64_t attributes;
+	uint64_t flags;
+	uint64_t error_offset;
+	uint64_t reserved[11];
+};
+
 /* struct kvm_pre_fault_memory */
 struct gms__kvm_pre_fault {
 	uint64_t gpa;
@@ -113,6 +129,14 @@ struct gms__kvm_memory_fault {
 	uint64_t size;
 };
 
+/* kvm_run::hypercall, in the same union; older headers have 32 bits of its flags. */
+struct gms__kvm_hypercall {
+	uint64_t nr;
+	uint64_t args[6];
+	uint64_t ret;
+	uint64_t flags;
+};
+
 /* struct io_uring_params, of which only zeros are of interest here */
 struct gms__io_uring_params {
 	uint32_t word[30];
@@ -120,16 +144,26 @@ struct gms__io_uring_params {
 
 #define GMS_KVM_SET_MEMSLOT2	_IOW(KVMIO, 0x49, struct gms__kvm_memslot2)
 #define GMS_KVM_SET_ATTRIBUTES	_IOW(KVMIO, 0xd2, struct gms__kvm_attributes)
+#define GMS_KVM_SET_ATTRIBUTES2	_IOWR(KVMIO, 0xd2, struct gms__kvm_attributes2)
 #define GMS_KVM_CREATE_GMEM	_IOWR(KVMIO, 0xd4, struct gms__kvm_gmem)
 #define GMS_KVM_PRE_FAULT	_IOWR(KVMIO, 0xd5, struct gms__kvm_pre_fault)
 
 _Static_assert(sizeof(struct gms__kvm_memslot2) == 160, "kvm_userspace_memory_region2");
 _Static_assert(offsetof(struct gms__kvm_memslot2, guest_memfd_offset) == 32, "offset of the file");
 _Static_assert(offsetof(struct gms__kvm_memslot2, guest_memfd) == 40, "the file");
-_Static_assert(offsetof(struct gms__kvm_memslot2, pad2) == 48, "padding");
+_Static_assert(offsetof(struct gms__kvm_memslot2, userfault_bitmap) == 48, "bitmap, or padding");
 _Static_assert(sizeof(struct gms__kvm_gmem) == 64, "kvm_create_guest_memfd");
 _Static_assert(sizeof(struct gms__kvm_attributes) == 32, "kvm_memory_attributes");
+_Static_assert(sizeof(struct gms__kvm_attributes2) == 128, "kvm_memory_attributes2");
+_Static_assert(offsetof(struct gms__kvm_attributes2, flags) ==
+	       offsetof(struct gms__kvm_attributes, flags), "its head is the first one");
+_Static_assert(offsetof(struct gms__kvm_attributes2, error_offset) == 32, "error_offset");
 _Static_assert(sizeof(struct gms__kvm_pre_fault) == 64, "kvm_pre_fault_memory");
+_Static_assert(sizeof(struct gms__kvm_hypercall) == 72, "kvm_run::hypercall");
+_Static_assert(offsetof(struct gms__kvm_hypercall, ret) ==
+	       offsetof(struct kvm_run, hypercall.ret) - offsetof(struct kvm_run, hw), "its ret");
+_Static_assert(offsetof(struct kvm_run, hypercall) == offsetof(struct kvm_run, hw),
+	       "kvm_run::hypercall");
 _Static_assert(sizeof(struct gms__kvm_memory_fault) == 24, "kvm_run::memory_fault");
 _Static_assert(sizeof(struct gms__io_uring_params) == 120, "io_uring_params");
 _Static_assert(offsetof(struct kvm_run, hw) == 32, "the union of kvm_run");
@@ -147,6 +181,9 @@ _Static_assert(GMS_KVM_CREATE_GMEM == KVM_CREATE_GUEST_MEMFD, "guest_memfd ioctl
 #endif
 #ifdef KVM_SET_MEMORY_ATTRIBUTES
 _Static_assert(GMS_KVM_SET_ATTRIBUTES == KVM_SET_MEMORY_ATTRIBUTES, "attributes ioctl");
+#endif
+#ifdef KVM_SET_MEMORY_ATTRIBUTES2
+_Static_assert(GMS_KVM_SET_ATTRIBUTES2 == KVM_SET_MEMORY_ATTRIBUTES2, "attributes of a file");
 #endif
 #ifdef KVM_PRE_FAULT_MEMORY
 _Static_assert(GMS_KVM_PRE_FAULT == KVM_PRE_FAULT_MEMORY, "pre-fault ioctl");

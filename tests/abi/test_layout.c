@@ -468,7 +468,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_calibrate_result, error, 24),
 
 	/* linux/kvm.h */
-	STRUCT(gms_kvm_slot, 56),
+	STRUCT(gms_kvm_slot, 64),
 	MEMBER(gms_kvm_slot, size, 0),
 	MEMBER(gms_kvm_slot, first, 8),
 	MEMBER(gms_kvm_slot, npages, 16),
@@ -478,8 +478,18 @@ static const struct layout layouts[] = {
 	MEMBER(gms_kvm_slot, slot, 44),
 	MEMBER(gms_kvm_slot, flags, 48),
 	MEMBER(gms_kvm_slot, reserved, 52),
+	MEMBER(gms_kvm_slot, userfault_bitmap, 56),
 
-	STRUCT(gms_kvm_exit, 40),
+	STRUCT(gms_kvm_memory_opts, 40),
+	MEMBER(gms_kvm_memory_opts, size, 0),
+	MEMBER(gms_kvm_memory_opts, shared, 8),
+	MEMBER(gms_kvm_memory_opts, gmem_offset_bytes, 16),
+	MEMBER(gms_kvm_memory_opts, vm_fd, 24),
+	MEMBER(gms_kvm_memory_opts, gmem_fd, 28),
+	MEMBER(gms_kvm_memory_opts, flags, 32),
+	MEMBER(gms_kvm_memory_opts, reserved, 36),
+
+	STRUCT(gms_kvm_exit, 104),
 	MEMBER(gms_kvm_exit, size, 0),
 	MEMBER(gms_kvm_exit, gpa, 8),
 	MEMBER(gms_kvm_exit, bytes, 16),
@@ -487,6 +497,9 @@ static const struct layout layouts[] = {
 	MEMBER(gms_kvm_exit, flags, 28),
 	MEMBER(gms_kvm_exit, reason, 32),
 	MEMBER(gms_kvm_exit, error, 36),
+	MEMBER(gms_kvm_exit, raw_flags, 40),
+	MEMBER(gms_kvm_exit, nr, 48),
+	MEMBER(gms_kvm_exit, args, 56),
 
 	/* linux/probe.h */
 	STRUCT(gms_host, 112),
@@ -836,6 +849,14 @@ static const struct number numbers[] = {
 	NUMBER(GMS_KVM_EXIT_POISON, 6),
 	NUMBER(GMS_KVM_EXIT_DEAD, 7),
 	NUMBER(GMS_KVM_EXIT_ERROR, 8),
+	NUMBER(GMS_KVM_EXIT_MISSING, 9),
+	NUMBER(GMS_KVM_EXIT_HYPERCALL, 10),
+	NUMBER(GMS_KVM_MAP_GPA_RANGE, 12),
+	NUMBER(GMS_KVM_SLOT_USERFAULT, 0x8),
+	NUMBER(GMS_KVM_MEMORY_PUNCH, 0x1),
+	NUMBER(GMS_KVM_MEMORY_IN_PLACE, 0x2),
+	NUMBER(GMS_KVM_DIRTY_CLEAR, 0x1),
+	NUMBER(GMS_KVM_BITMAP_BYTES(65), 16),
 	NUMBER(GMS_KVM_ACCESS_WRITE, 0x1),
 	NUMBER(GMS_KVM_ACCESS_PRIVATE, 0x2),
 

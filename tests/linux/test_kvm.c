@@ -4,6 +4,7 @@
  * can be brought to. What needs /dev/kvm is left out where there is none.
  */
 #define _GNU_SOURCE
+#include "machine.h"
 #include "support.h"
 
 #include <fcntl.h>
@@ -12,8 +13,6 @@
 
 #include <linux/kvm.h>
 
-#define RAM_BYTES	0x10000u
-#define CODE_GPA	0x8000u
 #define GUEST_GFN	UINT64_C(0x200)		/* 2 MiB: where guest memory is put */
 #define NOWHERE_GPA	UINT64_C(0x10000000)	/* no slot */
 
@@ -26,21 +25,13 @@ static void slot_opts(struct gms_kvm_slot *slot, void *hva)
 	slot->slot = 1;
 }
 
-static void *anonymous(size_t bytes)
-{
-	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
-
-	ck_assert_ptr_ne(mem, MAP_FAILED);
-	return mem;
-}
-
 /* Arguments are refused before the descriptor is looked at, so -1 will do. */
 START_TEST(slot_with_bad_numbers_is_refused)
 {
 	struct gms_kvm_slot slot;
 
 	ck_assert_int_eq(gms_kvm_slot_set(-1, NULL), -EINVAL);
-	for (int bit = 3; bit < 32; bit++) {
+	for (int bit = 4; bit < 32; bit++) {
 		slot_opts(&slot, NULL);
 		slot.flags = UINT32_C(1) << bit;
 		ck_assert_int_eq(gms_kvm_slot_set(-1, &slot), -EINVAL);
@@ -108,21 +99,21 @@ START_TEST(run_of_null_or_a_wrong_size_is_refused)
 {
 	LX_LONGER(struct gms_kvm_exit) longer;
 	struct gms_kvm_exit exit;
-	void *run = anonymous(RAM_BYTES);
+	void *run = lx_anonymous(LX_RAM_BYTES);
 
 	GMS_INIT(&exit);
-	ck_assert_int_eq(gms_kvm_run(-1, NULL, RAM_BYTES, &exit), -EINVAL);
-	ck_assert_int_eq(gms_kvm_run(-1, run, RAM_BYTES, NULL), -EINVAL);
+	ck_assert_int_eq(gms_kvm_run(-1, NULL, LX_RAM_BYTES, &exit), -EINVAL);
+	ck_assert_int_eq(gms_kvm_run(-1, run, LX_RAM_BYTES, NULL), -EINVAL);
 	ck_assert_int_eq(gms_kvm_run(-1, run, 0, &exit), -EINVAL);
 	ck_assert_int_eq(gms_kvm_run(-1, run, 255, &exit), -EINVAL);
 	ck_assert_int_eq(gms_kvm_run(-1, run, sizeof(struct kvm_run) - 1, &exit), -EINVAL);
 	for (exit.size = 0; exit.size < sizeof(size_t); exit.size++)
-		ck_assert_int_eq(gms_kvm_run(-1, run, RAM_BYTES, &exit), -EINVAL);
+		ck_assert_int_eq(gms_kvm_run(-1, run, LX_RAM_BYTES, &exit), -EINVAL);
 	GMS_INIT(&longer);
 	longer.tail[15] = 1;
-	ck_assert_int_eq(gms_kvm_run(-1, run, RAM_BYTES, &longer.known), -E2BIG);
+	ck_assert_int_eq(gms_kvm_run(-1, run, LX_RAM_BYTES, &longer.known), -E2BIG);
 	ck_assert_uint_eq(longer.known.kind, 0);
-	munmap(run, RAM_BYTES);
+	munmap(run, LX_RAM_BYTES);
 }
 END_TEST
 
@@ -130,12 +121,12 @@ START_TEST(run_that_fails_is_an_exit_too)
 {
 	LX_LONGER(struct gms_kvm_exit) longer;
 	struct gms_kvm_exit exit;
-	struct kvm_run *run = anonymous(RAM_BYTES);
+	struct kvm_run *run = lx_anonymous(LX_RAM_BYTES);
 
 	run->exit_reason = KVM_EXIT_MMIO;	/* of the exit before */
 	GMS_INIT(&exit);
 	errno = ENOTTY;
-	ck_assert_int_eq(gms_kvm_run(-1, run, RAM_BYTES, &exit), 0);
+	ck_assert_int_eq(gms_kvm_run(-1, run, LX_RAM_BYTES, &exit), 0);
 	ck_assert_int_eq(errno, ENOTTY);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_ERROR);
 	ck_assert_int_eq(exit.error, -EBADF);
@@ -143,23 +134,23 @@ START_TEST(run_that_fails_is_an_exit_too)
 	ck_assert_uint_eq(run->exit_reason, 0);
 
 	GMS_INIT(&longer);
-	ck_assert_int_eq(gms_kvm_run(-1, run, RAM_BYTES, &longer.known), 0);
+	ck_assert_int_eq(gms_kvm_run(-1, run, LX_RAM_BYTES, &longer.known), 0);
 	ck_assert_uint_eq(longer.known.size, sizeof(longer));
 	ck_assert_int_eq(longer.known.error, -EBADF);
 
 	memset(&exit, 0x5a, sizeof(exit));
 	exit.size = offsetof(struct gms_kvm_exit, flags);
-	ck_assert_int_eq(gms_kvm_run(-1, run, RAM_BYTES, &exit), 0);
+	ck_assert_int_eq(gms_kvm_run(-1, run, LX_RAM_BYTES, &exit), 0);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_ERROR);
 	ck_assert_int_eq(exit.error, 0x5a5a5a5a);
-	munmap(run, RAM_BYTES);
+	munmap(run, LX_RAM_BYTES);
 }
 END_TEST
 
 START_TEST(slot_is_set_changed_and_deleted)
 {
 	const int vm = lx_vm();
-	char *mem = anonymous(RAM_BYTES);
+	char *mem = lx_anonymous(LX_RAM_BYTES);
 	struct gms_kvm_slot slot;
 
 	ck_assert_int_ge(vm, 0);
@@ -181,7 +172,7 @@ START_TEST(slot_is_set_changed_and_deleted)
 	slot_opts(&slot, mem);
 	slot.flags = GMS_KVM_SLOT_READONLY;
 	ck_assert_int_eq(gms_kvm_slot_set(vm, &slot), 0);
-	munmap(mem, RAM_BYTES);
+	munmap(mem, LX_RAM_BYTES);
 	close(vm);
 }
 END_TEST
@@ -225,92 +216,6 @@ END_TEST
 
 #if defined(__x86_64__)
 
-/* A vCPU that runs 64-bit code in ring 3, and 64 KiB of low memory with the page tables. */
-struct machine {
-	int vm, vcpu;
-	struct kvm_run *run;
-	size_t run_bytes;
-	unsigned char *ram;
-};
-
-static void put_code(struct machine *m, const unsigned char *code, size_t bytes, uint64_t rdi,
-		     uint64_t rsi)
-{
-	struct kvm_regs regs = {
-		.rip = CODE_GPA, .rdi = rdi, .rsi = rsi, .rax = 0x42, .rsp = 0x9000,
-		.rflags = 0x3002,	/* IOPL 3: ring 3 may use ports */
-	};
-
-	memcpy(m->ram + CODE_GPA, code, bytes);
-	ck_assert_int_eq(ioctl(m->vcpu, KVM_SET_REGS, &regs), 0);
-}
-
-static void machine_new(struct machine *m)
-{
-	struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = 0x1b, .present = 1, .type = 11, .dpl = 3, .s = 1,
-		.l = 1, .g = 1,
-	};
-	struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 0x23, .present = 1, .type = 3, .dpl = 3, .s = 1,
-		.db = 1, .g = 1,
-	};
-	const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	struct gms_kvm_slot slot;
-	struct kvm_sregs sregs;
-	uint64_t *table;
-
-	ck_assert_int_ge(kvm, 0);
-	m->vm = lx_vm();
-	ck_assert_int_ge(m->vm, 0);
-	m->run_bytes = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
-	close(kvm);
-	m->ram = anonymous(RAM_BYTES);
-	GMS_INIT(&slot);
-	slot.npages = RAM_BYTES / 4096;
-	slot.hva = m->ram;
-	ck_assert_int_eq(gms_kvm_slot_set(m->vm, &slot), 0);
-	m->vcpu = ioctl(m->vm, KVM_CREATE_VCPU, 0);
-	ck_assert_int_ge(m->vcpu, 0);
-	m->run = mmap(NULL, m->run_bytes, PROT_READ | PROT_WRITE, MAP_SHARED, m->vcpu, 0);
-	ck_assert_ptr_ne(m->run, MAP_FAILED);
-
-	/* The first GiB, mapped to itself by 2M pages that ring 3 may use. */
-	table = (uint64_t *)(void *)(m->ram + 0x1000);
-	table[0] = 0x2000 | 7;
-	table = (uint64_t *)(void *)(m->ram + 0x2000);
-	table[0] = 0x3000 | 7;
-	table = (uint64_t *)(void *)(m->ram + 0x3000);
-	for (uint64_t i = 0; i < 512; i++)
-		table[i] = i << 21 | 0x87;
-	ck_assert_int_eq(ioctl(m->vcpu, KVM_GET_SREGS, &sregs), 0);
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.ss = data;
-	sregs.cr0 = 0x80050033;
-	sregs.cr3 = 0x1000;
-	sregs.cr4 = 0x620;
-	sregs.efer = 0x500;
-	ck_assert_int_eq(ioctl(m->vcpu, KVM_SET_SREGS, &sregs), 0);
-}
-
-static void machine_free(struct machine *m)
-{
-	munmap(m->run, m->run_bytes);
-	close(m->vcpu);
-	close(m->vm);
-	munmap(m->ram, RAM_BYTES);
-}
-
-static struct gms_kvm_exit run_machine(struct machine *m)
-{
-	struct gms_kvm_exit exit;
-
-	GMS_INIT(&exit);
-	ck_assert_int_eq(gms_kvm_run(m->vcpu, m->run, m->run_bytes, &exit), 0);
-	ck_assert_uint_eq(exit.reason, m->run->exit_reason);
-	return exit;
-}
-
 START_TEST(run_tells_ports_mmio_signals_and_death_apart)
 {
 	static const unsigned char code[] = {
@@ -320,37 +225,37 @@ START_TEST(run_tells_ports_mmio_signals_and_death_apart)
 		0x0f, 0x0b,	/* ud2, and nobody to catch it */
 	};
 	struct gms_kvm_exit exit;
-	struct machine m;
+	struct lx_machine m;
 
-	machine_new(&m);
-	put_code(&m, code, sizeof(code), NOWHERE_GPA, 0);
+	lx_machine_new(&m);
+	lx_put_code(&m, code, sizeof(code), NOWHERE_GPA, 0);
 
 	m.run->immediate_exit = 1;
-	exit = run_machine(&m);
+	exit = lx_run_machine(&m);
 	m.run->immediate_exit = 0;
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_AGAIN);
 	ck_assert_int_eq(exit.error, -EINTR);
 
-	exit = run_machine(&m);
+	exit = lx_run_machine(&m);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_IO);
 	ck_assert_int_eq(exit.error, 0);
 	ck_assert_uint_eq(m.run->io.port, 0x10);
 	ck_assert_uint_eq(((unsigned char *)m.run)[m.run->io.data_offset], 0x42);
 
-	exit = run_machine(&m);
+	exit = lx_run_machine(&m);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_MMIO);
 	ck_assert_uint_eq(exit.gpa, NOWHERE_GPA);
 	ck_assert_uint_eq(exit.bytes, 1);
 	ck_assert_uint_eq(exit.flags, GMS_KVM_ACCESS_WRITE);
 
-	exit = run_machine(&m);
+	exit = lx_run_machine(&m);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_MMIO);
 	ck_assert_uint_eq(exit.gpa, NOWHERE_GPA);
 	ck_assert_uint_eq(exit.flags, 0);
 
-	exit = run_machine(&m);
+	exit = lx_run_machine(&m);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_DEAD);
-	machine_free(&m);
+	lx_machine_free(&m);
 }
 END_TEST
 
@@ -364,9 +269,9 @@ START_TEST(run_of_a_revoked_page_waits_until_it_is_shared)
 	struct gms_kvm_exit exit;
 	struct gms_kvm_slot slot;
 	struct lx_guest guest;
-	struct machine m;
+	struct lx_machine m;
 
-	machine_new(&m);
+	lx_machine_new(&m);
 	lx_guest_new(&guest, GMS_BACKING_MEMFD, GMS_REVOKE_BEST, LX_2M, 9, GMS_STATE_SHARED);
 	GMS_INIT(&slot);
 	slot.first = GUEST_GFN;
@@ -377,18 +282,18 @@ START_TEST(run_of_a_revoked_page_waits_until_it_is_shared)
 	*lx_page(&guest, 5) = 0x77;
 	ck_assert_int_eq(gms_unshare(guest.space, LX_RANGE(guest.first + 5, 1), NULL), 0);
 
-	put_code(&m, code, sizeof(code), 0, (GUEST_GFN + 5) << GMS_PAGE_SHIFT);
+	lx_put_code(&m, code, sizeof(code), 0, (GUEST_GFN + 5) << GMS_PAGE_SHIFT);
 	for (int turn = 0; turn < 2; turn++) {
-		exit = run_machine(&m);
+		exit = lx_run_machine(&m);
 		ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_NO_PAGE);
 		ck_assert_int_eq(exit.error, -EFAULT);
 	}
 	ck_assert_int_eq(gms_share(guest.space, LX_RANGE(guest.first + 5, 1), NULL), 0);
-	exit = run_machine(&m);
+	exit = lx_run_machine(&m);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_IO);
 	ck_assert_uint_eq(m.run->io.port, 0x11);
 	ck_assert_uint_eq(((unsigned char *)m.run)[m.run->io.data_offset], 0x77);
-	machine_free(&m);
+	lx_machine_free(&m);
 	lx_guest_free(&guest);
 }
 END_TEST
@@ -405,10 +310,10 @@ START_TEST(run_on_guest_memfd_reads_what_the_vmm_lost)
 	struct gms_region_opts region;
 	struct gms_kvm_exit exit;
 	struct gms_kvm_slot slot;
-	struct machine m;
+	struct lx_machine m;
 	char *hva;
 
-	machine_new(&m);
+	lx_machine_new(&m);
 	GMS_INIT(&opts);
 	opts.bytes = 2 << 20;
 	opts.kind = GMS_BACKING_GUEST_MEMFD;
@@ -424,12 +329,12 @@ START_TEST(run_on_guest_memfd_reads_what_the_vmm_lost)
 	slot.gmem_fd = gms_backing_fd(backing);
 	ck_assert_int_eq(gms_kvm_slot_set(m.vm, &slot), 0);
 
-	put_code(&m, code, sizeof(code), 0, (GUEST_GFN + 5) << GMS_PAGE_SHIFT);
-	exit = run_machine(&m);
+	lx_put_code(&m, code, sizeof(code), 0, (GUEST_GFN + 5) << GMS_PAGE_SHIFT);
+	exit = lx_run_machine(&m);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_IO);
 	ck_assert_uint_eq(((unsigned char *)m.run)[m.run->io.data_offset], 0x66);
 	ck_assert(!lx_reaches(hva + 5 * LX_PAGE));
-	machine_free(&m);
+	lx_machine_free(&m);
 	gms_backing_free(backing);
 }
 END_TEST
@@ -441,25 +346,25 @@ START_TEST(run_on_a_closed_guest_memfd_names_the_page)
 	struct { uint64_t size, flags, reserved[6]; } gmem = { .size = 2 << 20 };
 	struct gms_kvm_exit exit;
 	struct gms_kvm_slot slot;
-	struct machine m;
+	struct lx_machine m;
 
-	machine_new(&m);
+	lx_machine_new(&m);
 	gmem.flags = lx_host()->gmem_flags & 3;
-	slot_opts(&slot, anonymous(16 * LX_PAGE));
+	slot_opts(&slot, lx_anonymous(16 * LX_PAGE));
 	slot.flags |= GMS_KVM_SLOT_GMEM;
 	slot.gmem_fd = ioctl(m.vm, _IOWR(KVMIO, 0xd4, gmem), &gmem);
 	ck_assert_int_ge(slot.gmem_fd, 0);
 	ck_assert_int_eq(gms_kvm_slot_set(m.vm, &slot), 0);
 	close(slot.gmem_fd);
 
-	put_code(&m, code, sizeof(code), 0, (GUEST_GFN + 1) << GMS_PAGE_SHIFT);
-	exit = run_machine(&m);
+	lx_put_code(&m, code, sizeof(code), 0, (GUEST_GFN + 1) << GMS_PAGE_SHIFT);
+	exit = lx_run_machine(&m);
 	ck_assert_uint_eq(exit.kind, GMS_KVM_EXIT_WANTS);
 	ck_assert_int_eq(exit.error, -EFAULT);
 	ck_assert_uint_eq(exit.gpa, (GUEST_GFN + 1) << GMS_PAGE_SHIFT);
 	ck_assert_uint_eq(exit.bytes, LX_PAGE);
 	ck_assert_uint_eq(exit.flags, 0);
-	machine_free(&m);
+	lx_machine_free(&m);
 	munmap(slot.hva, 16 * LX_PAGE);
 }
 END_TEST
