@@ -43,7 +43,9 @@ GMS_BEGIN_DECLS
 enum gms_content {
 	GMS_CONTENT_ANY = 0,	/**< Whatever the host does: nobody relies on it. */
 	GMS_CONTENT_PRESERVE,	/**< What was in it. */
-	GMS_CONTENT_ZERO	/**< Zeros. */
+	GMS_CONTENT_ZERO,	/**< Zeros. */
+	/** What was in it before this commit, which is being undone: to backends only. */
+	GMS_CONTENT_UNDO
 };
 
 /** @brief Adjacent pages of one region that turn the same way. */
@@ -55,7 +57,7 @@ struct gms_host_run {
 	void	 *hva;			/**< Where it begins in the VMM, or NULL if not mapped. */
 	gms_state mask;			/**< The attribute that turns: SHARED, DIRECT_MAP, POPULATED. */
 	gms_state to;			/**< What it turns to: @p mask, or 0. */
-	uint32_t  content;		/**< enum gms_content, as asked; PRESERVE when undoing. */
+	uint32_t  content;		/**< enum gms_content, as asked; UNDO when undoing. */
 	uint32_t  reserved;		/**< The library's. */
 };
 

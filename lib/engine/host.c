@@ -235,7 +235,7 @@ static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 	struct gms_host_run *run = plan->runs[step->kind].items;
 	uint64_t failures = 0;
 
-	turn_back(run, done, GMS_CONTENT_PRESERVE);
+	turn_back(run, done, GMS_CONTENT_UNDO);
 	for (size_t end = done, at; end; end = at) {
 		for (at = end - 1; at; at--) {
 			if (run[at - 1].reserved != run[at].reserved)

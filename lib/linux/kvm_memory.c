@@ -13,8 +13,8 @@
  *
  *   K1  What was turned is kept with the commit's name, its struct gms_charge, until
  *       that commit's flush; the memory for it is had before the first ioctl.
- *   K2  A call for a page that this commit turned the other way undoes it: what was
- *       kept is marked, and its memory stays where it is.
+ *   K2  A call that undoes (GMS_CONTENT_UNDO) marks what this commit turned the other
+ *       way: that memory stays where it is.
  *   K3  To zero a page empties the half that it enters, before it enters it: nobody
  *       can see that half, so this needs no undo. Undoing must not, by K2.
  *
@@ -180,29 +180,13 @@ static int tell(const struct gms_kvm_memory *memory, const struct gms_host_run *
 
 /* --- What was turned --- */
 
-static bool has_page(const struct turned *turned, gms_gfn gfn)
+/* K2: what this commit turned one way is turned back. */
+static void undo(struct gms_kvm_memory *memory, const struct gms_charge *commit, gms_state to)
 {
-	for (size_t i = 0; i < turned->nruns; i++)
-		if (gfn - turned->runs[i].first < turned->runs[i].npages)
-			return true;
-	return false;
-}
-
-/* K2: did this commit turn the run's pages the other way? Then that is undone. */
-static bool is_undo(struct gms_kvm_memory *memory, const struct gms_host_run *run,
-		    const struct gms_charge *commit)
-{
-	bool found = false;
-
 	pthread_mutex_lock(&memory->lock);
-	for (struct turned *turned = memory->turned; turned && !found; turned = turned->next) {
-		if (turned->commit != commit || turned->runs[0].to == run->to)
-			continue;
-		found = has_page(turned, run->first);
-		turned->undone |= found;
-	}
+	for (struct turned *turned = memory->turned; turned; turned = turned->next)
+		turned->undone |= turned->commit == commit && turned->runs[0].to != to;
 	pthread_mutex_unlock(&memory->lock);
-	return found;
 }
 
 static void keep(struct gms_kvm_memory *memory, struct turned *turned)
@@ -305,7 +289,9 @@ static int set_attributes(void *ctx, const struct gms_host_run *runs, size_t nru
 	struct turned *turned = NULL;
 	int rc = 0;
 
-	if (!is_undo(memory, runs, charge))
+	if (runs->content == GMS_CONTENT_UNDO)
+		undo(memory, charge, runs->to);
+	else
 		rc = prepare(memory, runs, nruns, charge, &turned);
 	for (*ndone = 0; *ndone < nruns && !rc; *ndone += !rc)
 		rc = tell(memory, &runs[*ndone], charge);

@@ -454,7 +454,7 @@ START_TEST(undo_asks_for_contents_to_be_kept)
 	entry_is(5, FX_FLUSH, 0, 0);
 	for (size_t i = 0; i < 5; i++)
 		ck_assert_uint_eq(host->log[i].content,
-				  i < 3 ? GMS_CONTENT_ZERO : GMS_CONTENT_PRESERVE);
+				  i < 3 ? GMS_CONTENT_ZERO : GMS_CONTENT_UNDO);
 }
 END_TEST
 

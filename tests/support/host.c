@@ -107,7 +107,7 @@ static void look_at_words(struct fx_host *host, enum fx_host_op op,
 		complain(host, "%c: run at 0x%" PRIx64 " has mask 0x%x, to 0x%x", op, run->first,
 			 run->mask, run->to);
 	/* An undo asks for contents to be kept. */
-	if (host->cut[0] && run->content != host->content && run->content != GMS_CONTENT_PRESERVE)
+	if (host->cut[0] && run->content != host->content && run->content != GMS_CONTENT_UNDO)
 		complain(host, "%c: run at 0x%" PRIx64 " has content %u", op, run->first,
 			 run->content);
 }
