@@ -50,6 +50,14 @@ enum gms_acct_kind {
 	GMS_ACCT_LEND_HITS,	   /**< Pages lent that were shared because lent or idle. */
 	GMS_ACCT_RECLAIMS,	   /**< Batches of idle pages, asked for or by the policy. */
 	GMS_ACCT_RECLAIMED_PAGES,  /**< Pages that these turned private. */
+	GMS_ACCT_ACCESSES,	   /**< gms_access_begin() calls that succeeded. */
+	GMS_ACCT_ACCESS_WAITS,	   /**< gms_access_begin() calls that waited. */
+	GMS_ACCT_CONVERT_WAITS,	   /**< Conversion calls that waited for accesses. */
+	GMS_ACCT_FAULTS,	   /**< Faults queued; those put back count once. */
+	GMS_ACCT_FAULTS_MERGED,	   /**< Those that were there already: waited for, or raised again. */
+	GMS_ACCT_FAULTS_FAILED,	   /**< Those given up by gms_fault_fail(). */
+	GMS_ACCT_FREEZES,	   /**< gms_freeze() calls that succeeded. */
+	GMS_ACCT_THAWS,		   /**< gms_thaw() calls that succeeded. */
 
 	GMS_ACCT_GUEST_EXITS,	   /**< Exits from the guest to the host kernel. */
 	GMS_ACCT_HYPERCALLS,	   /**< Hypercalls of the guest. */

@@ -132,7 +132,11 @@ struct gms_backend {
 	void	    (*flush)(void *ctx, struct gms_charge *charge);
 	gms_host_fn  *set_attributes; /**< Tell KVM that the pages are shared, or private. */
 	gms_host_fn  *direct_map; /**< Take the pages out of the kernel's direct map, or back. */
-	gms_host_fn  *populate;	  /**< Give the pages memory; undone by discard. */
+	/**
+	 * Give the pages memory; undone by discard. Not told of pages that stop being
+	 * MISSING in the same change: who brought their contents in has given it.
+	 */
+	gms_host_fn  *populate;
 	gms_host_fn  *discard;	  /**< Give the pages' memory back to the host. */
 	/** Cut a folio in the host. 0, or a negative errno: then nothing was cut. */
 	int	    (*split)(void *ctx, const struct gms_host_folio *folio,

@@ -27,6 +27,8 @@ struct gms_change {
 #define GMS_CONVERT_DRY_RUN	(UINT32_C(1) << 1)
 /** Do not stop at the lowest page that is refused: find all that stands in the way. */
 #define GMS_CONVERT_ALL_BLOCKERS	(UINT32_C(1) << 2)
+/** Do not wait for accesses (access.h): -EAGAIN at once, whatever wait_ns says. */
+#define GMS_CONVERT_NO_WAIT	(UINT32_C(1) << 3)
 
 /** @brief How a batch fails. */
 enum gms_convert_mode {
@@ -64,6 +66,11 @@ struct gms_convert_opts {
 	 */
 	struct gms_blocker *blockers;
 	size_t	 blockers_room;	/**< How many fit. */
+	/**
+	 * How long to wait for accesses that are in the way, holding nothing meanwhile;
+	 * 0: as gms_space_opts::access_wait_ns says; #GMS_FOREVER. A dry run does not wait.
+	 */
+	uint64_t wait_ns;
 };
 
 /** @brief What a conversion did, or what stopped it. Clear with GMS_INIT(). */

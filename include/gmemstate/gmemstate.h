@@ -6,6 +6,7 @@
 #ifndef GMEMSTATE_GMEMSTATE_H
 #define GMEMSTATE_GMEMSTATE_H
 
+#include <gmemstate/access.h>
 #include <gmemstate/account.h>
 #include <gmemstate/backend.h>
 #include <gmemstate/check.h>

@@ -76,13 +76,19 @@ enum gms_log_level {
 	GMS_LOG_INFO		/**< Good to know. */
 };
 
+/**
+ * Make the books of accesses (access.h) with the space: 5 KiB. Without it they are made
+ * by the first call that needs them, which waits once for conversions that run.
+ */
+#define GMS_SPACE_ACCESS	(UINT32_C(1) << 0)
+
 /** @brief Options of gms_space_new(). Clear with GMS_INIT() first. */
 struct gms_space_opts {
 	size_t	 size;		/**< Bytes of this struct the caller knows. */
 	uint32_t profile;	/**< enum gms_profile. */
 	uint32_t split;		/**< enum gms_split_policy. */
 	uint32_t merge;		/**< enum gms_merge_policy. */
-	uint32_t flags;		/**< None yet: 0. */
+	uint32_t flags;		/**< GMS_SPACE_* bits. */
 	const struct gms_mem_ops *mem;	/**< NULL: the C library's. */
 	/** Time in ns for the ledger, never going back; NULL: it keeps no time. */
 	uint64_t (*now_ns)(void *ctx);
@@ -100,6 +106,11 @@ struct gms_space_opts {
 	/** LAZY: most idle pages after a gms_return(), but see lend.h of those that are held. */
 	uint64_t lend_idle_pages;
 	uint64_t lend_idle_ns;	/**< LAZY: oldest age of an idle page, if there is a clock; 0: any. */
+	/**
+	 * How long a conversion waits for accesses that are in its way (access.h), unless
+	 * it says so itself; 0: a second. Without accesses nothing waits.
+	 */
+	uint64_t access_wait_ns;
 };
 
 /** @brief Options of gms_region_add(). Clear with GMS_INIT() first. */
@@ -113,6 +124,13 @@ struct gms_region_opts {
 	const struct gms_backend *backend;	/**< Host side; NULL: none, model only. */
 	uint32_t  base_order;		/**< 0, 9 or 18: the folios it begins with. */
 	gms_state state;		/**< State of every page at first. */
+	/**
+	 * 0, 9 or 18: what faults (access.h) ask for is an aligned block of 2^fault_order
+	 * pages, such as a huge page that comes in whole. first and npages are
+	 * multiples of it.
+	 */
+	uint32_t  fault_order;
+	uint32_t  reserved;		/**< 0. */
 };
 
 /** @brief What gms_region_get() tells. Clear with GMS_INIT() first. */
@@ -127,6 +145,8 @@ struct gms_region {
 	void	*page_hva;		/**< Where the page asked for is in the VMM, or NULL. */
 	uint32_t id;			/**< Its id. */
 	uint32_t base_order;		/**< Its base order. */
+	uint32_t fault_order;		/**< Its fault order. */
+	uint32_t reserved;		/**< 0. */
 };
 
 /**
@@ -204,8 +224,8 @@ gms_space_reserve(struct gms_space *space, uint64_t nleaves);
  * @param id    NULL, or where the region's id goes: never 0, never used again.
  * @retval 0       Added.
  * @retval -EINVAL NULL; empty or wrapping range, or past #GMS_GFN_LIMIT; base order
- *                 not 0, 9 or 18; first, npages or offset not a multiple of the
- *                 folio; offset plus length wraps; hva not page-aligned or wrapping;
+ *                 or fault order not 0, 9 or 18; first, npages or offset not a multiple
+ *                 of the folio, or first or npages not of the fault block; offset plus length wraps; hva not page-aligned or wrapping;
  *                 unknown state bit; a state that breaks an invariant (private and
  *                 HOST_MAPPED, shared and ACCEPTED).
  * @retval -EOPNOTSUPP The profile does not know an attribute of the state.
@@ -236,7 +256,7 @@ gms_region_add(struct gms_space *space, const struct gms_region_opts *opts, uint
  * @retval 0       Gone.
  * @retval -EINVAL @p space is NULL.
  * @retval -ENOENT No such region.
- * @retval -EAGAIN A page of it is pinned or lent.
+ * @retval -EAGAIN A page of it is pinned or lent, or an access runs on it.
  * @retval -ENOMEM Out of memory for what listeners are to be told.
  * @retval other   What a listener returned.
  * @par On error

@@ -47,6 +47,9 @@ GMS_BEGIN_DECLS
 /** Orders that folios can have: 0 to 18. */
 #define GMS_ORDERS	19u
 
+/** A time in nanoseconds that is never over. */
+#define GMS_FOREVER	UINT64_MAX
+
 /** First frame number that cannot exist: 52 bits of physical address. */
 #define GMS_GFN_LIMIT	(UINT64_C(1) << 40)
 
@@ -126,6 +129,7 @@ enum gms_reason {
 	GMS_REASON_LISTENER,		/**< A listener objected, failed, or cannot bear it. */
 	GMS_REASON_SPANS,		/**< More spans than a listener can have. */
 	GMS_REASON_LENT,		/**< A loan holds it. */
+	GMS_REASON_ACCESS,		/**< An access runs on it; to an access: a conversion is at it. */
 	GMS_REASON_COUNT		/**< Number of reasons of this version. */
 };
 

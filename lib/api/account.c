@@ -42,6 +42,7 @@ int gms_acct_read(const struct gms_space *space, struct gms_acct *acct)
 		ours.event[kind].ns = gms__load(&ledger->event[kind].ns);
 	}
 	gms__loans_acct(space, &ours);
+	gms__access_acct(space, &ours);
 	gms__sized_out(acct, &ours, sizeof(ours));
 	return 0;
 }

@@ -111,7 +111,7 @@ int gms_batch_commit(struct gms_batch *batch, const struct gms_convert_opts *the
 		return err;
 	ledger = &batch->plan.space->ledger;
 	began_ns = gms__ledger_now(ledger);
-	want = gms__wanted(&opts);
+	want = gms__wanted(batch->plan.space, &opts);
 	gms__plan_reuse(&batch->plan, &want);
 	if (batch->changes.n)
 		err = gms__plan_changes(&batch->plan, batch->changes.items, batch->changes.n);

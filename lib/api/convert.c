@@ -95,7 +95,8 @@ static void convert_none(struct gms_space *space, const struct gms__want *want)
 		       GMS_ACCT_CONVERTS, 1);
 }
 
-#define FLAGS	(GMS_CONVERT_NO_ALLOC | GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS)
+#define FLAGS	(GMS_CONVERT_NO_ALLOC | GMS_CONVERT_DRY_RUN | GMS_CONVERT_ALL_BLOCKERS | \
+		 GMS_CONVERT_NO_WAIT)
 
 static int check_opts(const struct gms_convert_opts *opts)
 {
@@ -109,9 +110,17 @@ static int check_opts(const struct gms_convert_opts *opts)
 	return 0;
 }
 
-struct gms__want gms__wanted(const struct gms_convert_opts *opts)
+static uint64_t wait_of(const struct gms_space *space, const struct gms_convert_opts *opts)
+{
+	if (opts->flags & GMS_CONVERT_NO_WAIT)
+		return 0;
+	return opts->wait_ns ? opts->wait_ns : space->access_wait_ns;
+}
+
+struct gms__want gms__wanted(const struct gms_space *space, const struct gms_convert_opts *opts)
 {
 	return (struct gms__want){
+		.wait_ns = wait_of(space, opts),
 		.no_alloc = opts->flags & GMS_CONVERT_NO_ALLOC,
 		.dry_run = opts->flags & GMS_CONVERT_DRY_RUN,
 		.all_blockers = opts->flags & GMS_CONVERT_ALL_BLOCKERS,
@@ -178,7 +187,7 @@ int gms_convert(struct gms_space *space, const struct gms_change *changes, size_
 		return err;
 	began_ns = gms__ledger_now(&space->ledger);
 	progress = opts.mode == GMS_CONVERT_PROGRESS;
-	want = gms__wanted(&opts);
+	want = gms__wanted(space, &opts);
 	if (!nchanges)
 		convert_none(space, &want);
 	else if (nchanges == 1 && !want.dry_run)
@@ -208,7 +217,8 @@ int gms_convert_park(struct gms_space *space, const struct gms_change *changes, 
 		err = check_changes(space, changes, nchanges, result);
 	if (err)
 		return err;
-	want = gms__wanted(&opts);
+	want = gms__wanted(space, &opts);
+	want.wait_ns = 0;
 	err = gms__park_convert(space, changes, nchanges, &want, done, ctx, ticket, &ours);
 	if (result)
 		gms__sized_out(result, &ours, sizeof(ours));
@@ -225,6 +235,7 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 		      uint32_t how, struct gms_convert_result *result)
 {
 	const struct gms__import import = { range, mask, value, granule_order, how, le_bitmap };
+	struct gms__want want = { 0 };
 	struct gms__plan plan;
 	uint64_t began_ns;
 	int err;
@@ -243,41 +254,45 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 		return -EOPNOTSUPP;
 	}
 	began_ns = gms__ledger_now(&space->ledger);
-	gms__plan_begin(&plan, space, &(struct gms__want){ 0 });
+	want.wait_ns = space->access_wait_ns;
+	gms__plan_begin(&plan, space, &want);
 	err = gms__carry_out(&plan, gms__import_add(&plan, &import), false, result);
 	gms__plan_drop(&plan);
 	gms__ledger_took(&space->ledger, began_ns);
 	return err;
 }
 
-/* What may be changed under every profile. */
-static int turn(struct gms_space *space, struct gms_range range, gms_state set, gms_state clear,
-		struct gms_convert_result *result)
+int gms__turn(struct gms_space *space, const struct gms_change *change, uint64_t wait_ns,
+	      struct gms_convert_result *result)
 {
-	const struct gms_change change = { range, set, clear };
+	struct gms__want want = { .wait_ns = wait_ns };
 	uint64_t began_ns;
 	int err;
 
 	if (!space)
 		return -EINVAL;
 	err = clear_result(result);
+	if (!err)
+		err = check_changes(space, change, 1, result);
 	if (err)
 		return err;
-	if (!gms__range_ok(range))
-		return -EINVAL;
 	began_ns = gms__ledger_now(&space->ledger);
-	err = convert_one(space, &change, &(struct gms__want){ 0 }, false, result);
+	err = convert_one(space, change, &want, false, result);
 	gms__ledger_took(&space->ledger, began_ns);
 	return err;
 }
 
 int gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_result *result)
 {
-	return turn(space, range, GMS_STATE_SHARED, 0, result);
+	const struct gms_change change = { range, GMS_STATE_SHARED, 0 };
+
+	return gms__turn(space, &change, space ? space->access_wait_ns : 0, result);
 }
 
 int gms_unshare(struct gms_space *space, struct gms_range range,
 		struct gms_convert_result *result)
 {
-	return turn(space, range, 0, GMS_STATE_SHARED, result);
+	const struct gms_change change = { range, 0, GMS_STATE_SHARED };
+
+	return gms__turn(space, &change, space ? space->access_wait_ns : 0, result);
 }

@@ -9,10 +9,13 @@
 #include "engine/convert.h"
 
 int  gms__check_change(const struct gms_space *space, const struct gms_change *change);
-struct gms__want gms__wanted(const struct gms_convert_opts *opts);
+struct gms__want gms__wanted(const struct gms_space *space, const struct gms_convert_opts *opts);
 /* Take in a caller's options, NULL for defaults, and clear what a result, if any, says. */
 int  gms__convert_in(struct gms_convert_opts *opts, const struct gms_convert_opts *theirs,
 		     struct gms_convert_result *result);
+/* One change, of a caller who gave no options. */
+int  gms__turn(struct gms_space *space, const struct gms_change *change, uint64_t wait_ns,
+	       struct gms_convert_result *result);
 /* A plan that has its segments, or failed to get them: carry it out, and say so. */
 int  gms__carry_out(struct gms__plan *plan, int err, bool progress,
 		    struct gms_convert_result *result);

@@ -27,7 +27,7 @@ int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 	if (err)
 		return err;
 	if (!gms__profile_get(opts.profile) || opts.split > GMS_SPLIT_NONE ||
-	    opts.merge > GMS_MERGE_EXPLICIT || opts.flags ||
+	    opts.merge > GMS_MERGE_EXPLICIT || (opts.flags & ~GMS_SPACE_ACCESS) ||
 	    opts.merge_after_commits > (opts.merge == GMS_MERGE_DEFERRED ? UINT32_C(1) << 31 : 0) ||
 	    opts.lend_policy > GMS_LEND_PERSISTENT || opts.reserved)
 		return -EINVAL;
@@ -73,14 +73,16 @@ static int check_region(const struct gms_space *space, const struct gms_region_o
 {
 	const struct gms_range range = { opts->first, opts->npages };
 	const uint64_t hva = (uint64_t)(uintptr_t)opts->hva;
-	uint64_t folio_pages, bytes;
+	uint64_t folio_pages, fault_pages, bytes;
 
 	if (!gms__range_ok(range) || range.first + range.npages > GMS_GFN_LIMIT ||
-	    !order_ok(opts->base_order))
+	    !order_ok(opts->base_order) || !order_ok(opts->fault_order) || opts->reserved)
 		return -EINVAL;
 	folio_pages = UINT64_C(1) << opts->base_order;
+	fault_pages = UINT64_C(1) << opts->fault_order;
 	bytes = opts->npages << GMS_PAGE_SHIFT;
 	if (opts->first % folio_pages || opts->npages % folio_pages ||
+	    opts->first % fault_pages || opts->npages % fault_pages ||
 	    opts->backing_offset_bytes % (folio_pages << GMS_PAGE_SHIFT) ||
 	    opts->backing_offset_bytes > UINT64_MAX - bytes)
 		return -EINVAL;
@@ -132,6 +134,7 @@ static void describe(const struct gms__region *row, gms_gfn gfn, struct gms_regi
 	ours.page_hva = row->hva ? (char *)row->hva + offset : NULL;
 	ours.id = gms__region_id(row);
 	ours.base_order = gms__region_order(row);
+	ours.fault_order = gms__region_fault_order(row);
 	gms__sized_out(region, &ours, sizeof(ours));
 }
 

@@ -18,6 +18,9 @@ enum gms__rank {
 	GMS__RANK_STRIPE,	/* state of the GiB blocks of one stripe; index = stripe */
 	GMS__RANK_LOANS,	/* the loans that cross a GiB */
 	GMS__RANK_LISTENER,	/* a listener's calls; index = place */
+	GMS__RANK_ACCESS,	/* the accesses of one shard; index = shard */
+	GMS__RANK_QUEUE,	/* conversions that wait for accesses */
+	GMS__RANK_FAULTS,	/* the faults of a space */
 	GMS__RANK_CLAIMS,	/* the pins of one shard; index = shard */
 	GMS__RANK_PALETTE,	/* the states in use */
 	GMS__RANK_POOL,		/* free lists */

@@ -30,12 +30,16 @@ const char *gms_strerror(int error)
 	case -EEXIST:		return "already there";
 	case -ENOMEM:		return "out of memory";
 	case -ENOSPC:		return "no room left";
-	case -EAGAIN:		return "pinned or lent";
+	case -EAGAIN:		return "pinned, lent or in use";
 	case -EBUSY:		return "frozen or mixed";
 	case -EFAULT:		return "page may not be pinned or touched";
 	case -EPERM:		return "state not allowed";
 	case -EHWPOISON:	return "hardware error in the page";
 	case -EOPNOTSUPP:	return "not supported here";
+	case -EALREADY:		return "that way already";
+	case -ETIMEDOUT:	return "time is over";
+	case -ECANCELED:	return "cancelled";
+	case -EOVERFLOW:	return "too often to count";
 	case -EBADMSG:		return "damaged";
 	case -EBADF:		return "bad file descriptor";
 	case -EIO:		return "input or output error";
@@ -63,6 +67,7 @@ const char *gms_reason_name(uint32_t reason)
 		[GMS_REASON_LISTENER] = "listener objected",
 		[GMS_REASON_SPANS] = "too many spans",
 		[GMS_REASON_LENT] = "lent",
+		[GMS_REASON_ACCESS] = "in use",
 	};
 
 	return reason < GMS_REASON_COUNT ? name[reason] : "unknown";

@@ -37,13 +37,37 @@ static void forget_loans(struct gms__plan *plan)
 /* Check and commit; a dry run only checks. */
 static int check_and_commit(struct gms__plan *plan)
 {
-	int err = plan->segments.n ? gms__plan_check(plan) : 0;
+	int err = plan->segments.n || plan->want.touch ? gms__plan_check(plan) : 0;
 
 	if (!err && plan->changed_pages && !plan->want.dry_run)
 		err = gms__plan_commit(plan);
-	if (!err && !plan->want.dry_run)
+	if (!err && !plan->want.dry_run) {
 		forget_loans(plan);
+		if ((plan->segments.n || plan->frost.n) && plan->space->access)
+			gms__frost_do(plan);
+	}
 	plan->done = !err;
+	return err;
+}
+
+/* As long as nothing but accesses is in the way, and there is time. */
+static int try_until(struct gms__plan *plan)
+{
+	int err;
+
+	while ((err = check_and_commit(plan)) == -EAGAIN &&
+	       plan->error_reason == GMS_REASON_ACCESS && plan->want.wait_ns &&
+	       !plan->want.dry_run) {
+		const gms_gfn gfn = plan->error_gfn;
+
+		gms__plan_again(plan, UINT64_MAX);
+		if (!gms__gate_await(plan)) {
+			gms__plan_refuse(plan, err, gfn, GMS_REASON_ACCESS);
+			break;
+		}
+	}
+	if (plan->queued.number)
+		gms__gate_leave(plan);
 	return err;
 }
 
@@ -54,6 +78,7 @@ static void charge(struct gms__plan *plan, int err)
 	if ((err == -EAGAIN || err == -EBUSY) && !plan->again)
 		count[GMS_ACCT_BLOCKED] = plan->error_reason == GMS_REASON_PINNED ||
 					  plan->error_reason == GMS_REASON_LENT ||
+					  plan->error_reason == GMS_REASON_ACCESS ||
 					  plan->error_reason == GMS_REASON_FROZEN;
 	else if (!err)
 		count[GMS_ACCT_PAGES_UNCHANGED] = plan->unchanged_pages;
@@ -68,7 +93,7 @@ static void charge(struct gms__plan *plan, int err)
 int gms__convert_plan(struct gms__plan *plan, int err)
 {
 	if (!err)
-		err = check_and_commit(plan);
+		err = try_until(plan);
 	charge(plan, err);
 	return err;
 }

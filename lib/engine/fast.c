@@ -171,6 +171,26 @@ static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,
 	return true;
 }
 
+/*
+ * Where there are accesses, what they look at turns under their lock: it is quick, and
+ * cannot be undone. But for SHARED that is for the plan, and so is whom to wait for.
+ */
+static bool convert_among(struct fast *f, bool may_alloc, struct gms__tables *tables,
+			  struct gms__fast_result *result)
+{
+	struct gms__access_books *books = f->space->access;
+	bool done;
+
+	if (gms__likely(!books) || !((f->set | f->clear) & (GMS__FIT | GMS_STATE_POPULATED)))
+		return convert(f, may_alloc, tables, result);
+	if (((f->set | f->clear) & (GMS__FIT | GMS_STATE_POPULATED)) != GMS_STATE_SHARED ||
+	    !gms__gate_quick(books, f->first, f->end, f->set & GMS_STATE_SHARED))
+		return false;
+	done = convert(f, may_alloc, tables, result);
+	gms__unlock(&books->shard[gms__stripe_of(f->first)].lock);
+	return done;
+}
+
 static bool is_small(const struct gms_space *space, struct gms_range range)
 {
 	return space->plain_shapes && range.first / GMS__BLOCK_PAGES ==
@@ -198,7 +218,7 @@ static bool held(struct gms_space *space, const struct gms_change *c, struct gms
 	result->splits = 0;
 	result->merges = 0;
 	gms__profile_complete(space->profile, &f.set, &f.clear);
-	done = convert(&f, may_alloc, &tables, result);
+	done = convert_among(&f, may_alloc, &tables, result);
 	if (gms__tables_any(&tables))
 		gms__tables_put(&space->map, &tables);
 	result->changed_pages = f.changed;

@@ -93,7 +93,9 @@ int gms__host_note(struct gms__plan *plan, const struct gms__region *row, gms_gf
 		err = note(plan, row, first, end,
 			   on & GMS_STATE_DIRECT_MAP ? GMS__HOST_DIRECT : GMS__HOST_UNDIRECT,
 			   GMS_STATE_DIRECT_MAP, on & GMS_STATE_DIRECT_MAP);
-	if (!err && (on | off) & GMS_STATE_POPULATED)
+	/* Who brought in what was missing has populated it. */
+	if (!err && (on | off) & GMS_STATE_POPULATED &&
+	    !(on & GMS_STATE_POPULATED && off & GMS_STATE_MISSING))
 		err = note(plan, row, first, end,
 			   on & GMS_STATE_POPULATED ? GMS__HOST_POPULATE : GMS__HOST_DISCARD,
 			   GMS_STATE_POPULATED, on & GMS_STATE_POPULATED);

@@ -51,6 +51,16 @@ static const struct {
 	[GMS_ACCT_RECLAIMED_PAGES] = {
 		"reclaimed_pages", "Idle pages that were turned private again."
 	},
+	[GMS_ACCT_ACCESSES] = { "accesses", "gms_access_begin() calls that succeeded." },
+	[GMS_ACCT_ACCESS_WAITS] = { "access_waits", "gms_access_begin() calls that waited." },
+	[GMS_ACCT_CONVERT_WAITS] = {
+		"convert_waits", "Conversion calls that waited for accesses."
+	},
+	[GMS_ACCT_FAULTS] = { "faults", "Faults queued; those put back count once." },
+	[GMS_ACCT_FAULTS_MERGED] = { "faults_merged", "Faults that were there already." },
+	[GMS_ACCT_FAULTS_FAILED] = { "faults_failed", "Faults given up." },
+	[GMS_ACCT_FREEZES] = { "freezes", "gms_freeze() calls that succeeded." },
+	[GMS_ACCT_THAWS] = { "thaws", "gms_thaw() calls that succeeded." },
 	[GMS_ACCT_GUEST_EXITS] = { "guest_exits", "Exits from the guest to the host kernel." },
 	[GMS_ACCT_HYPERCALLS] = { "hypercalls", "Hypercalls of the guest." },
 	[GMS_ACCT_USER_EXITS] = { "user_exits", "Exits that went on to the VMM." },

@@ -154,10 +154,12 @@ static void settle(struct gms__loan_turn *turn, struct gms_range range, bool idl
 
 static bool may_not_turn(struct gms_space *space, gms_gfn gfn)
 {
-	gms_gfn pinned;
+	gms_gfn held;
 
 	return (gms__map_get(&space->map, gfn) & GMS_STATE_FROZEN) ||
-	       gms__claims_first(&space->claims, gfn, gfn + 1, &pinned);
+	       gms__claims_first(&space->claims, gfn, gfn + 1, &held) ||
+	       (space->access && gms__access_first(space->access, gfn, gfn + 1,
+						   GMS_STATE_SHARED, 0, &held));
 }
 
 /* Those of the runs that are marked still. */
@@ -192,7 +194,7 @@ static void settle_all(struct gms__loan_turn *turn, const struct gms__list *list
 }
 
 /*
- * Where some pages are pinned or frozen the others turn. What else may be in the
+ * Where some pages are pinned, frozen or in use the others turn. What else may be in the
  * way (a backend, a listener, memory) is asked once more, and then they wait.
  */
 void gms__turn_back(struct gms__loan_turn *turn, struct gms__cell_sums *sums)

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * park.c - conversions that wait for pins to go; see park.h.
+ * park.c - conversions that wait for pins, loans and accesses to go; see park.h.
  */
 #include "engine/park.h"
 
@@ -127,7 +127,8 @@ static struct gms__ticket *next_due(const struct gms__park *park)
 
 static bool is_blocked(int err, uint32_t reason)
 {
-	return err == -EAGAIN && (reason == GMS_REASON_PINNED || reason == GMS_REASON_LENT);
+	return err == -EAGAIN && (reason == GMS_REASON_PINNED || reason == GMS_REASON_LENT ||
+				  reason == GMS_REASON_ACCESS);
 }
 
 static int convert(struct gms_space *space, const struct gms_change *changes, size_t nchanges,

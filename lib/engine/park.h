@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * park.h - conversions that wait for pins and loans to go (C4).
+ * park.h - conversions that wait for pins, loans and accesses to go (C4).
  *
  *   W1  A parked conversion holds nothing: no lock, no page, no place ahead of
  *       pins or of conversions that are not parked. So two of them cannot block
  *       each other, whatever pages they name.
  *   W2  Of two that have a page in common the older runs first. Waiting goes from
  *       younger to older alone, so it never goes in a circle.
- *   W3  One is tried when it comes, when a pin or a loan that meets it goes, and when an
+ *   W3  One is tried when it comes, when a pin, a loan or an access that meets it goes, and when an
  *       older one that it waits for is gone. Each of these makes it due once: no
  *       try is without a cause, and nobody loops.
  *
@@ -50,7 +50,7 @@ int  gms__park_convert(struct gms_space *space, const struct gms_change *changes
 		       size_t nchanges, const struct gms__want *want, gms_parked_fn *done,
 		       void *ctx, gms_ticket *ticket, struct gms_convert_result *result);
 int  gms__park_cancel(struct gms_space *space, gms_ticket ticket);
-/* Pins or loans of these pages went, or more. No lock is held. */
+/* Pins, loans or accesses of these pages went, or more. No lock is held. */
 void gms__park_wake(struct gms_space *space, struct gms_range range);
 
 #endif

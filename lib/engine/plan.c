@@ -39,123 +39,6 @@ int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, 
 	return 0;
 }
 
-/* One more thing in the way; or more of the last, if it is the same and next to it. */
-static void note_blocker(struct gms__plan *plan, const struct gms_blocker *blocker)
-{
-	struct gms_blocker *last = &plan->last_blocker;
-
-	if (plan->nblockers && last->id == blocker->id && last->reason == blocker->reason &&
-	    last->range.first + last->range.npages == blocker->range.first) {
-		last->range.npages += blocker->range.npages;
-	} else {
-		*last = *blocker;
-		plan->nblockers++;
-	}
-	if (plan->nblockers <= plan->want.blockers_room)
-		plan->want.blockers[plan->nblockers - 1] = *last;
-}
-
-struct pin_walk {
-	struct gms__plan *plan;
-	gms_gfn first, end;
-};
-
-static void note_pin(struct gms__inode *node, void *ctx)
-{
-	const struct pin_walk *walk = ctx;
-	const gms_gfn first = gms__max(node->first, walk->first);
-	const gms_gfn end = gms__min(node->end, walk->end);
-	struct gms_pin_info pin;
-
-	gms__claim_info(node, &pin);
-	note_blocker(walk->plan, &(struct gms_blocker){
-		.range = { first, end - first }, .id = pin.id, .tag = pin.tag,
-		.reason = GMS_REASON_PINNED, .flags = pin.flags });
-}
-
-/* In pieces that a look-up is quick in, so that many loans take as long as they are many. */
-static void note_lent_gib(struct gms__plan *plan, gms_gfn first, gms_gfn end)
-{
-	gms_gfn lent, stop;
-
-	for (gms_gfn at = first; at < end;) {
-		stop = gms__min(end, (at | (GMS__LEAF_PAGES - 1)) + 1);
-		if (!gms__loans_first(plan->space, at, stop, plan->owns, &lent)) {
-			at = stop;
-			continue;
-		}
-		note_blocker(plan, &(struct gms_blocker){ .range = { lent, 1 },
-							  .reason = GMS_REASON_LENT });
-		at = lent + 1;
-	}
-}
-
-static void note_lent(struct gms__plan *plan, gms_gfn first, gms_gfn end)
-{
-	gms_gfn lent, stop;
-
-	for (gms_gfn at = first; at < end; at = stop) {
-		stop = gms__min(end, (at | (GMS__GIB_PAGES - 1)) + 1);
-		if (gms__loans_first(plan->space, at, stop, plan->owns, &lent))
-			note_lent_gib(plan, lent, stop);
-	}
-}
-
-/* No pin may come meanwhile. */
-static bool pinned(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_gfn *gfn)
-{
-	struct gms__claims *claims = &plan->space->claims;
-
-	if (!plan->owns && gms__gib_of(first) == gms__gib_of(end - 1) &&
-	    gms__claims_none(claims, first, end))
-		return false;
-	return gms__claims_first(claims, first, end, gfn);
-}
-
-/*
- * Does somebody hold a page of [first, end), who is asked to let it go? *gfn is
- * the lowest.
- */
-static bool is_held(struct gms__plan *plan, gms_state old, gms_state new, gms_gfn first,
-		    gms_gfn end, gms_gfn *gfn, uint32_t *reason)
-{
-	gms_gfn lent;
-
-	*gfn = end;
-	if (gms__rule_blocked_by_pins(old, new) && pinned(plan, first, end, gfn))
-		*reason = GMS_REASON_PINNED;
-	if (gms__rule_blocked_by_loans(old, new) &&
-	    gms__loans_first(plan->space, first, end, plan->owns, &lent) && lent < *gfn) {
-		*gfn = lent;
-		*reason = GMS_REASON_LENT;
-	}
-	return *gfn < end;
-}
-
-/*
- * Pages [first, end) may not change. true: the walk goes on, because all that
- * is in the way shall be found.
- */
-static bool blocked(struct gms__plan *plan, int err, gms_gfn gfn, gms_gfn first, gms_gfn end,
-		    uint32_t reason)
-{
-	struct pin_walk walk = { plan, first, end };
-
-	if (!plan->err)
-		plan->err = gms__plan_refuse(plan, err, gfn, reason);
-	if (!plan->want.all_blockers)
-		return false;
-	if (reason == GMS_REASON_PINNED || reason == GMS_REASON_LENT) {
-		gms__claims_visit(&plan->space->claims,
-				  (struct gms_range){ first, end - first }, note_pin, &walk);
-		note_lent(plan, first, end);
-	} else {
-		note_blocker(plan, &(struct gms_blocker){ .range = { first, end - first },
-							  .reason = reason });
-	}
-	return true;
-}
-
 /*
  * What is flipped before a backend or a listener is called must be remembered: the
  * pages of the segments that do not share, and for listeners, who are told of
@@ -179,22 +62,18 @@ static int check_refusals(struct gms__plan *plan, const struct gms__region *row,
 			  gms_gfn end, gms_state old, gms_state new)
 {
 	uint32_t reason;
-	gms_gfn held;
 	int err = 0;
 
 	if ((old | new) & GMS__RULED)
 		err = gms__rule_check(old, new, &reason);
-	if (err && !blocked(plan, err, first, first, end, reason))
+	if (err && !gms__plan_blocked(plan, err, first, first, end, reason))
 		return err;
 	/* Before what holds pages, which may be any of the run. */
 	if ((old & ~new & GMS_STATE_POPULATED & plan->space->listeners.bits) &&
 	    gms__hear_forbids(plan, row, old, new) &&
-	    !blocked(plan, -EBUSY, first, first, end, GMS_REASON_LISTENER))
+	    !gms__plan_blocked(plan, -EBUSY, first, first, end, GMS_REASON_LISTENER))
 		return -EBUSY;
-	if (is_held(plan, old, new, first, end, &held, &reason) &&
-	    !blocked(plan, -EAGAIN, held, first, end, reason))
-		return -EAGAIN;
-	return 0;
+	return gms__plan_held(plan, first, end, old, new) ? -EAGAIN : 0;
 }
 
 /* Pages [first, end) of one region, now in state old, are to turn as a segment says. */
@@ -300,7 +179,7 @@ static int check_segment(struct gms__plan *plan, const struct gms__segment *segm
 		if (pos - row->first >= row->npages) {
 			const gms_gfn end = hole_end(plan, pos, segment->end);
 
-			if (!blocked(plan, -ENOENT, pos, pos, end, GMS_REASON_HOLE))
+			if (!gms__plan_blocked(plan, -ENOENT, pos, pos, end, GMS_REASON_HOLE))
 				return -ENOENT;
 			pos = end;
 		} else if (pos == segment->first && stop == segment->end &&
@@ -362,6 +241,7 @@ static void forget(struct gms__plan *plan)
 	plan->cuts.n = 0;
 	plan->turned.n = 0;
 	plan->journal.n = 0;
+	plan->frost.n = 0;
 }
 
 void gms__plan_begin(struct gms__plan *plan, struct gms_space *space,
@@ -383,6 +263,10 @@ void gms__plan_begin(struct gms__plan *plan, struct gms_space *space,
 	gms__list_init(&plan->cuts, plan->cut0, 8, sizeof(plan->cut0[0]));
 	gms__list_init(&plan->turned, NULL, 0, sizeof(struct gms_range));
 	gms__list_init(&plan->journal, plan->journal0, 4, sizeof(plan->journal0[0]));
+	gms__list_init(&plan->frost, NULL, 0, sizeof(struct gms_range));
+	plan->frost_hand = (struct gms__stock){ 0 };
+	plan->queued.number = 0;
+	plan->queued.until_ns = 0;
 	forget(plan);
 }
 
@@ -427,10 +311,17 @@ static void look_ahead(const struct gms__plan *plan, const struct gms__segment *
 
 int gms__plan_check(struct gms__plan *plan)
 {
-	const struct gms__segment *segment = plan->segments.items;
-	int err;
+	const struct gms__segment *segment;
+	int err = 0;
 
+	if (plan->want.touch)
+		gms__touch_begin(plan);
 	lock(plan);
+	if (plan->want.touch)
+		err = gms__touch_cut(plan);
+	if (err)
+		return err;
+	segment = plan->segments.items;
 	for (size_t i = 0; i < plan->segments.n; i++) {
 		if (i + AHEAD < plan->segments.n)
 			look_ahead(plan, &segment[i + AHEAD]);
@@ -449,7 +340,10 @@ int gms__plan_check(struct gms__plan *plan)
 	if (gms__map_provide(&plan->space->map, &plan->needs, &plan->tables,
 			     plan->room.may_alloc))
 		return gms__plan_no_memory(plan, segment->first);
-	return 0;
+	if (!plan->space->access)
+		return 0;
+	err = gms__frost_check(plan);
+	return err ? err : gms__gate_close(plan);
 }
 
 gms_gfn gms__plan_page(const struct gms__plan *plan, gms_gfn gfn, gms_state mask)
@@ -487,6 +381,10 @@ static void let_go(struct gms__plan *plan)
 	struct gms__map *map = &plan->space->map;
 
 	gms__hear_drop(plan);
+	if (plan->gate_stripes)
+		gms__gate_open(plan);
+	if (plan->frost_hand.n)
+		gms__pool_put(&plan->space->access->frost, &plan->frost_hand);
 	if (!plan->want.held)
 		gms__map_unlock(map, plan->stripes);
 	if (plan->owns)
@@ -530,6 +428,7 @@ void gms__plan_reuse(struct gms__plan *plan, const struct gms__want *want)
 	plan->account = gms__tag_of(&plan->space->ledger.tags, want->tag, !want->no_alloc);
 	plan->room.may_alloc = !want->no_alloc;
 	plan->again = false;
+	plan->queued.until_ns = 0;
 	plan->segments.n = 0;
 	forget(plan);
 }
@@ -550,4 +449,5 @@ void gms__plan_drop(struct gms__plan *plan)
 	gms__list_drop(&plan->room, &plan->cuts);
 	gms__list_drop(&plan->room, &plan->turned);
 	gms__list_drop(&plan->room, &plan->journal);
+	gms__list_drop(&plan->room, &plan->frost);
 }

@@ -21,6 +21,7 @@
 #include <gmemstate/backend.h>
 #include <gmemstate/convert.h>
 
+#include "engine/access.h"
 #include "engine/batch.h"
 #include "engine/hear.h"
 #include "engine/room.h"
@@ -66,8 +67,15 @@ struct gms__stretch {
 	gms_gfn	 edge;		/* the last one seen, of another */
 };
 
+/* What its segments come from (touch.c). */
+enum gms__touch { GMS__CHANGES, GMS__FREEZE, GMS__THAW, GMS__RESOLVE };
+
 /* What the caller wants of a plan; all 0 is the usual. */
 struct gms__want {
+	enum gms__touch touch;
+	bool	 writable;	/* GMS__RESOLVE: that too */
+	struct gms_range range;	/* of all but GMS__CHANGES */
+	uint64_t wait_ns;	/* for accesses; 0: not at all */
 	bool	 no_alloc;
 	uint64_t held;		/* stripes that the caller holds; 0: the plan takes its own */
 	bool	 dry_run;
@@ -86,6 +94,7 @@ struct gms__plan {
 	uint64_t stripes;		/* that are held */
 	bool	 owns;			/* or the GiB from the first to the last page */
 	bool	 again;			/* another try of the same conversion */
+	struct gms__queued queued;	/* while it waits for accesses */
 	int	 err;			/* of the lowest page refused so far */
 
 	struct gms__list segments;	/* struct gms__segment */
@@ -94,6 +103,8 @@ struct gms__plan {
 	struct gms__list cuts;		/* struct gms__shape */
 	struct gms__list turned;	/* struct gms_range, under GMS_MERGE_DEFERRED */
 	struct gms__list journal;	/* struct gms__old */
+	struct gms__list frost;		/* struct gms_range: of their counts, one changes */
+	struct gms__stock frost_hand;	/* nodes for that */
 	struct gms__needs needs;	/* from here on: of one try */
 	struct gms__tables tables;
 	bool	 done;
@@ -101,6 +112,8 @@ struct gms__plan {
 	struct gms__turn turn[2];	/* 2M, 1G */
 	struct gms__stretch stretch;	/* under GMS_SPLIT_HALVES and _ALL_4K */
 	struct gms__hearing hearing;
+	struct gms__gate gate;
+	uint64_t gate_stripes;		/* in whose shards it is; 0: nowhere */
 	uint64_t touched;		/* backends called, a bit each */
 	bool	 several_backends;
 
@@ -181,6 +194,22 @@ static inline int gms__plan_no_memory(struct gms__plan *plan, gms_gfn gfn)
  * changes under the mask, or is a hole; gfn if none does. Before the first flip.
  */
 gms_gfn gms__plan_page(const struct gms__plan *plan, gms_gfn gfn, gms_state mask);
+
+/* blockers.c: one more thing in the way, for who asked for all */
+void gms__plan_note(struct gms__plan *plan, const struct gms_blocker *blocker);
+/*
+ * Pages [first, end) may not change. true: the walk goes on, because all that
+ * is in the way shall be found.
+ */
+bool gms__plan_blocked(struct gms__plan *plan, int err, gms_gfn gfn, gms_gfn first, gms_gfn end,
+		       uint32_t reason);
+/* Does somebody hold one of them who forbids the change, so that the walk ends? */
+bool gms__plan_held(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state old,
+		    gms_state new);
+
+/* touch.c: the range as the one segment; and what it is cut into, under the locks */
+void gms__touch_begin(struct gms__plan *plan);
+int  gms__touch_cut(struct gms__plan *plan);
 
 /* host.c: what the host is told */
 /* Where pages [first, end) of a region are, and nothing else. */

@@ -108,3 +108,17 @@ gms_state gms__rule_gup_mask(uint32_t pin_flags)
 
 	return pin_flags & GMS_PIN_WRITE ? mask | GMS_STATE_WRITE_PROTECT : mask;
 }
+
+uint32_t gms__rule_access(gms_state state, bool writes)
+{
+	if (state & GMS_STATE_POISON)
+		return GMS_REASON_POISON;
+	if (state & GMS_STATE_FROZEN)
+		return GMS_REASON_FROZEN;
+	if (state & GMS_STATE_MISSING)
+		return GMS_REASON_MISSING;
+	if (!(state & GMS_STATE_SHARED))
+		return GMS_REASON_PRIVATE;
+	return writes && (state & GMS_STATE_WRITE_PROTECT) ? GMS_REASON_WRITE_PROTECT :
+							     GMS_REASON_NONE;
+}

@@ -51,6 +51,17 @@ static inline bool gms__rule_blocked_by_loans(gms_state old, gms_state new)
 	return old & ~new & (GMS_STATE_SHARED | GMS_STATE_POPULATED);
 }
 
+/* What an access may rely on while it runs (A1), and one that writes. */
+static inline bool gms__rule_blocked_by_access(gms_state old, gms_state new, bool writes)
+{
+	return gms__rule_blocked_by_loans(old, new) ||
+	       (new & ~old & (GMS_STATE_FROZEN | GMS_STATE_MISSING)) ||
+	       (writes && (new & ~old & GMS_STATE_WRITE_PROTECT));
+}
+
+/* Why an access may not begin at a page in this state; GMS_REASON_NONE: it may (A2). */
+uint32_t gms__rule_access(gms_state state, bool writes);
+
 /* May a region begin so? 0 or -EINVAL. */
 int  gms__rule_first(gms_state state);
 

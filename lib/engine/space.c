@@ -18,6 +18,7 @@
 #define SCRATCH_PER_SLAB	1
 /* The lists that one conversion may have at a time, and one that moves. */
 #define SCRATCH_RESERVED	7
+#define ACCESS_WAIT_NS		UINT64_C(1000000000)
 #define BETWEEN_BYTES		(GMS__LEDGER_SHARDS * sizeof(struct gms__between))
 
 int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
@@ -42,6 +43,8 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	if (!err)
 		err = gms__pool_init(&space->scratch, &space->map.mem,
 				     sizeof(struct gms__scratch), SCRATCH_PER_SLAB);
+	if (!err && opts->flags & GMS_SPACE_ACCESS)
+		err = gms__access_make(space);
 	if (!err && keeps & GMS__KEEPS_HALVES) {
 		space->ledger.between = gms__mem_alloc(&space->map.mem, BETWEEN_BYTES);
 		err = space->ledger.between ? 0 : -ENOMEM;
@@ -55,6 +58,7 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	space->merge = opts->merge;
 	space->merge_after_commits = (uint32_t)opts->merge_after_commits;
 	space->plain_shapes = !keeps && opts->split != GMS_SPLIT_ALL_4K;
+	space->access_wait_ns = opts->access_wait_ns ? opts->access_wait_ns : ACCESS_WAIT_NS;
 	space->log = opts->log;
 	space->ctx = opts->ctx;
 	return 0;
@@ -63,6 +67,7 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 void gms__space_fini(struct gms_space *space)
 {
 	gms__park_fini(space);
+	gms__access_fini(space);
 	gms__pool_fini(&space->scratch);
 	gms__listeners_fini(&space->listeners);
 	for (unsigned i = 0; i < GMS__MAX_BACKENDS; i++)
@@ -192,7 +197,8 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	memset(&row, 0, sizeof(row));
 	row.first = opts->first;
 	row.npages = opts->npages;
-	row.id_order = (uint64_t)(space->map.last_id + 1) << 8 | opts->base_order;
+	row.id_order = (uint64_t)(space->map.last_id + 1) << 16 | opts->fault_order << 8 |
+		       opts->base_order;
 	row.backing_id = opts->backing_id;
 	row.backing_offset_bytes = opts->backing_offset_bytes;
 	row.hva = opts->hva;
@@ -246,12 +252,51 @@ static void forget_folios(struct gms_space *space, const struct gms__region *row
 	}
 }
 
+/* Nothing holds it, and nobody comes to it any more. */
+static int region_delete(struct gms_space *space, const struct gms__region *row)
+{
+	const gms_gfn end = row->first + row->npages;
+	uint64_t shared;
+	int err = gms__listeners_region(space, row, false);
+
+	if (err)
+		return err;
+	gms__loans_forget(space, row->first, end, false);
+	shared = gms__map_count(&space->map, row->first, end, GMS_STATE_SHARED);
+	forget_folios(space, row);
+	backend_put(space, row->backend);
+	gms__region_delete(&space->map, gms__region_id(row));
+	gms__sub(&space->ledger.regions, 1);
+	gms__sub(&space->ledger.pages, row->npages);
+	gms__ledger_shared(&space->ledger, 0, shared);
+	return 0;
+}
+
+/* The same among accesses. */
+static int region_delete_gated(struct gms_space *space, const struct gms__region *row)
+{
+	const struct gms__segment all = { row->first, row->first + row->npages, 0, GMS_STATE_ALL };
+	const struct gms__gate gate = { &all, 1 };
+	struct gms__stock hand = { 0 };
+	int err = gms__gate_region(space, &gate);
+
+	if (err)
+		return err;
+	err = gms__frost_region_check(space, &gate, &hand);
+	if (!err)
+		err = region_delete(space, row);
+	if (!err)
+		gms__frost_region_do(space, &gate, &hand);
+	gms__gate_region_end(space, &gate);
+	gms__pool_put(&space->access->frost, &hand);
+	return err;
+}
+
 static int region_remove_locked(struct gms_space *space, uint32_t id)
 {
 	struct gms__region row;
-	uint64_t check, shared;
+	uint64_t check;
 	gms_gfn held;
-	int err;
 
 	for (uint64_t i = 0;; i++) {
 		if (!gms__region_nth(&space->map, i, &row, &check))
@@ -262,20 +307,7 @@ static int region_remove_locked(struct gms_space *space, uint32_t id)
 	if (gms__claims_first(&space->claims, row.first, row.first + row.npages, &held) ||
 	    gms__loans_first(space, row.first, row.first + row.npages, false, &held))
 		return -EAGAIN;
-	err = gms__listeners_region(space, &row, false);
-	if (err)
-		return err;
-	gms__loans_forget(space, row.first, row.first + row.npages, false);
-
-	shared = gms__map_count(&space->map, row.first, row.first + row.npages,
-				GMS_STATE_SHARED);
-	forget_folios(space, &row);
-	backend_put(space, row.backend);
-	gms__region_delete(&space->map, id);
-	gms__sub(&space->ledger.regions, 1);
-	gms__sub(&space->ledger.pages, row.npages);
-	gms__ledger_shared(&space->ledger, 0, shared);
-	return 0;
+	return space->access ? region_delete_gated(space, &row) : region_delete(space, &row);
 }
 
 int gms__space_region_remove(struct gms_space *space, uint32_t id)

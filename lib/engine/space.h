@@ -3,8 +3,9 @@
  * space.h - what a space is made of.
  *
  * Lock order (base/lock.h): the queue of parked conversions, then stripes in
- * ascending order, then wide loans, then listeners, then claims, then pools, then
- * the ledger. The tables of backends and of listeners change under all stripes.
+ * ascending order, then wide loans, then listeners, then accesses, then claims, then
+ * pools, then the ledger. The tables of backends and of listeners change under all
+ * stripes.
  */
 #ifndef GMS_ENGINE_SPACE_H
 #define GMS_ENGINE_SPACE_H
@@ -12,6 +13,7 @@
 #include <gmemstate/space.h>
 
 #include "base/pool.h"
+#include "engine/access.h"
 #include "engine/claims.h"
 #include "engine/ledger.h"
 #include "engine/loans.h"
@@ -31,10 +33,12 @@ struct gms_space {
 	struct gms__listeners listeners;
 	struct gms__park    park;
 	struct gms__loans loans;
+	struct gms__access_books *access;	/* NULL: none yet; set under all stripes */
 	const struct gms_profile_info *profile;
 	uint32_t split;
 	uint32_t merge;
 	uint32_t merge_after_commits;	/* under GMS_MERGE_DEFERRED */
+	bool	 faults_cancelled;	/* nobody waits for faults any more */
 	bool	 plain_shapes;	/* two levels of marks, and no more to it: fast.c knows how */
 	gms_gfn	 scan_next;	/* where gms_merge_scan() goes on */
 	void	 (*log)(void *ctx, uint32_t level, const char *text);
@@ -43,6 +47,7 @@ struct gms_space {
 	uint32_t backend_regions[GMS__MAX_BACKENDS];
 	uint32_t nbackends;
 	bool	 reports_folios;	/* a backend wants to know of splits or merges */
+	uint64_t access_wait_ns;	/* of conversions that do not say */
 };
 
 int  gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,

@@ -111,7 +111,7 @@ struct gms__region {
 	uint64_t  first;
 	uint64_t  npages;
 	uint64_t  words;	/* the address that GiB 0 of the guest would have its word at */
-	uint64_t  id_order;	/* id << 8 | base order */
+	uint64_t  id_order;	/* id << 16 | fault order << 8 | base order */
 	uint64_t  backend;	/* the engine's: index + 1, or 0 */
 	uint64_t  backing_id;
 	uint64_t  backing_offset_bytes;
@@ -195,12 +195,17 @@ struct gms__tables {
 
 static inline uint32_t gms__region_id(const struct gms__region *r)
 {
-	return (uint32_t)(gms__load(&r->id_order) >> 8);
+	return (uint32_t)(gms__load(&r->id_order) >> 16);
 }
 
 static inline unsigned gms__region_order(const struct gms__region *r)
 {
 	return gms__load(&r->id_order) & 0xff;
+}
+
+static inline unsigned gms__region_fault_order(const struct gms__region *r)
+{
+	return gms__load(&r->id_order) >> 8 & 0xff;
 }
 
 static inline uint64_t gms__region_end(const struct gms__region *r)

@@ -38,6 +38,7 @@ if [ "${GMS_ENABLE_DEBUG:-no}" = no ]; then
 	allowed='mem(chr|cmp|cpy|move|set)|str(len|cmp|ncmp|chr|nlen)'
 	allowed="$allowed|malloc|calloc|free|aligned_alloc|posix_memalign|qsort"
 	allowed="$allowed|pthread_(mutex|rwlock|spin|cond)_[a-z]+|pthread_mutexattr_[a-z]+"
+	allowed="$allowed|pthread_condattr_(init|setclock|destroy)|clock_gettime"	# base/wait.c
 	allowed="$allowed|sched_yield"
 	# What compilers and hardening add.
 	allowed="$allowed|__(memcpy|memmove|memset)_chk|__stack_chk_fail|__cxa_finalize"

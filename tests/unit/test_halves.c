@@ -25,7 +25,7 @@ static void open_map(unsigned base)
 	memset(&new, 0, sizeof(new));
 	new.first = FX_1G;
 	new.npages = 2 * FX_1G;
-	new.id_order = UINT64_C(1) << 8 | base;
+	new.id_order = UINT64_C(1) << 16 | base;
 	ck_assert_int_eq(gms__region_insert(map, &new, 0, false), 0);
 	ck_assert(gms__region_find(map, FX_1G, &row, &check));
 	orders = malloc(2 * FX_1G);

@@ -24,7 +24,7 @@ static void region(uint64_t first, uint64_t npages, gms_state state)
 	memset(&new, 0, sizeof(new));
 	new.first = first;
 	new.npages = npages;
-	new.id_order = UINT64_C(1) << 8;
+	new.id_order = UINT64_C(1) << 16;
 	ck_assert_int_eq(gms__region_insert(map, &new, state, false), 0);
 	ck_assert(gms__region_find(map, first, &row, &check));
 }
@@ -268,7 +268,7 @@ START_TEST(regions_come_and_go_without_losing_memory)
 			memset(&new, 0, sizeof(new));
 			new.first = id * FX_1G;
 			new.npages = FX_1G;
-			new.id_order = (uint64_t)id << 8;
+			new.id_order = (uint64_t)id << 16;
 			ck_assert_int_eq(gms__region_insert(map, &new, 0, false), 0);
 		}
 		ck_assert(gms__region_nth(map, 19, &gone, &check));
