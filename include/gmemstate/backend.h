@@ -6,18 +6,24 @@
  * The core keeps the books and calls a backend for what only the host can do.
  * All runs of one commit and operation arrive in one call, in order of gfn,
  * coalesced, no page twice, whatever regions of other backends lie between them:
- * a kernel interface that takes a vector gets one. One flush per backend ends
- * the commit.
+ * a kernel interface that takes a vector gets one. Only pages that freeze or thaw, or
+ * turn shared while they are frozen, come in a call of their own. One flush per
+ * backend ends the commit.
+ *
+ * The VMM may touch what is SHARED and not FROZEN. So freezing a shared page calls
+ * unmap_host, and thawing it map_host, with FROZEN in the run's mask; of private pages
+ * that freeze or thaw the host is told nothing. A page that turns shared while it is
+ * frozen has its attributes set, and is mapped when it thaws.
  *
  * Order within a commit, of a backend's operations and of what goes on between:
  *
  *   1. split, for folios that will be mixed; 1G before 2M
  *   2. listeners give up what they lose
- *   3. what does not turn shared is flipped, so that no new pin is taken
- *   4. unmap_host, then set_attributes, of what turns private
+ *   3. what does not turn shared or thaw is flipped, so that no new pin is taken
+ *   4. unmap_host, then set_attributes, of what turns private; unmap_host of what freezes
  *   5. direct_map of what leaves the direct map, populate, direct_map of what returns
- *   6. set_attributes, then map_host, of what turns shared
- *   7. what turns shared is flipped; listeners map what they gain
+ *   6. set_attributes, then map_host, of what turns shared; map_host of what thaws
+ *   7. what turns shared or thaws is flipped; listeners map what they gain
  *   8. discard of what lost its memory, flush, merge: these cannot be undone, and
  *      their failures are counted but do not undo the conversion
  *
@@ -55,7 +61,7 @@ struct gms_host_run {
 	uint64_t  backing_id;		/**< The region's backing id. */
 	uint64_t  backing_offset_bytes;	/**< Where the run begins in the backing. */
 	void	 *hva;			/**< Where it begins in the VMM, or NULL if not mapped. */
-	gms_state mask;			/**< The attribute that turns: SHARED, DIRECT_MAP, POPULATED. */
+	gms_state mask;	/**< The attribute that turns: SHARED, FROZEN, DIRECT_MAP, POPULATED. */
 	gms_state to;			/**< What it turns to: @p mask, or 0. */
 	uint32_t  content;		/**< enum gms_content, as asked; UNDO when undoing. */
 	uint32_t  reserved;		/**< The library's. */

@@ -6,9 +6,9 @@
  *   1. listeners prepare
  *   2. cut the folios that will be mixed
  *   3. listeners give up what they lose (notify.c)
- *   4. flip what does not turn shared, so that nobody pins it any more
- *   5. the backends, first for what turns private (host.c)
- *   6. flip what turns shared
+ *   4. flip what does not turn shared or thaw, so that nobody pins it any more
+ *   5. the backends, first for what turns private or freezes (host.c)
+ *   6. flip what turns shared or thaws
  *   7. listeners map what they gain
  *   8. discard, flush, once a backend, and merge what became uniform
  * What fails in 1 to 7 is undone from the plan's journal, in reverse order (C12);
@@ -37,27 +37,27 @@ static void edit(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state s
 	}
 }
 
-/* Flip the segments that turn pages shared, or all the others. */
+/* Flip the segments that turn pages shared or thaw them, or all the others. */
 static void flip(struct gms__plan *plan, int direction)
 {
 	const struct gms__segment *s = plan->segments.items;
 
 	for (size_t i = 0; i < plan->segments.n; i++) {
-		if (!(s[i].set & GMS_STATE_SHARED) == (direction == GMS__TO_PRIVATE))
+		if (gms__segment_gives(&s[i]) == (direction == GMS__TO_SHARED))
 			edit(plan, s[i].first, s[i].end, s[i].set, s[i].clear);
 	}
 }
 
 /*
- * Pages that were shared, or all the others: the host is told to unmap, and to
- * map, while the state is on the private side, in an undo as well.
+ * Pages that the VMM might touch, or all the others: the host is told to unmap, and
+ * to map, while the state is on the private side, in an undo as well.
  */
-static void flip_back(struct gms__plan *plan, bool were_shared)
+static void flip_back(struct gms__plan *plan, bool were_touched)
 {
 	const struct gms__old *old = plan->journal.items;
 
 	for (size_t i = plan->journal.n; i-- > 0;) {
-		if (were_shared != (bool)(old[i].state & GMS_STATE_SHARED))
+		if (were_touched != gms__host_touches(old[i].state))
 			continue;
 		edit(plan, old[i].first, old[i].end, old[i].state, GMS_STATE_ALL & ~old[i].state);
 	}

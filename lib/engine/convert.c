@@ -135,6 +135,13 @@ int gms__convert_progress(struct gms__plan *plan, int err, gms_gfn *next)
 	return last;
 }
 
+static uint64_t host_runs(const struct gms__plan *plan)
+{
+	return plan->runs[GMS__HOST_PRIVATE].n + plan->runs[GMS__HOST_SHARED].n +
+	       plan->runs[GMS__HOST_FREEZE].n + plan->runs[GMS__HOST_THAW].n +
+	       plan->runs[GMS__HOST_SHARED_FROZEN].n;
+}
+
 static uint64_t flushes(const struct gms_charge *charge)
 {
 	return charge->count[GMS_ACCT_FLUSH_STAGE2] + charge->count[GMS_ACCT_FLUSH_PROCESS] +
@@ -156,7 +163,7 @@ void gms__convert_report(const struct gms__plan *plan, int err, gms_gfn next,
 	if (plan->done) {
 		ours.changed_pages = plan->changed_pages;
 		ours.unchanged_pages = plan->unchanged_pages;
-		ours.host_runs = plan->runs[GMS__HOST_PRIVATE].n + plan->runs[GMS__HOST_SHARED].n;
+		ours.host_runs = host_runs(plan);
 		ours.splits = gms__cuts_count(plan, NULL);
 		ours.merges = plan->merges;
 		ours.flushes = flushes(&plan->charge);

@@ -25,12 +25,15 @@ struct step {
 
 static const struct step steps[] = {
 	{ GMS__HOST_PRIVATE, OP(unmap_host), OP(map_host) },
+	{ GMS__HOST_FREEZE, OP(unmap_host), OP(map_host) },
 	{ GMS__HOST_PRIVATE, OP(set_attributes), OP(set_attributes) },
 	{ GMS__HOST_UNDIRECT, OP(direct_map), OP(direct_map) },
 	{ GMS__HOST_POPULATE, OP(populate), OP(discard) },
 	{ GMS__HOST_DIRECT, OP(direct_map), OP(direct_map) },
 	{ GMS__HOST_SHARED, OP(set_attributes), OP(set_attributes) },
+	{ GMS__HOST_SHARED_FROZEN, OP(set_attributes), OP(set_attributes) },
 	{ GMS__HOST_SHARED, OP(map_host), OP(unmap_host) },
+	{ GMS__HOST_THAW, OP(map_host), OP(unmap_host) },
 };
 
 #define NSTEPS	(sizeof(steps) / sizeof(steps[0]))
@@ -79,16 +82,34 @@ static int note(struct gms__plan *plan, const struct gms__region *row, gms_gfn f
 	return 0;
 }
 
+/*
+ * What turns in SHARED, or in FROZEN alone. A frozen page does not turn private (a
+ * refusal), and one that turns private and freezes is as one that turns private.
+ */
+static int note_touch(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
+		      gms_gfn end, gms_state old, gms_state new)
+{
+	if (old & ~new & GMS_STATE_SHARED)
+		return note(plan, row, first, end, GMS__HOST_PRIVATE, GMS_STATE_SHARED, 0);
+	if (new & ~old & GMS_STATE_SHARED)
+		return note(plan, row, first, end,
+			    gms__host_touches(new) ? GMS__HOST_SHARED : GMS__HOST_SHARED_FROZEN,
+			    GMS_STATE_SHARED, GMS_STATE_SHARED);
+	if (gms__host_touches(old) == gms__host_touches(new))
+		return 0;
+	return note(plan, row, first, end,
+		    gms__host_touches(new) ? GMS__HOST_THAW : GMS__HOST_FREEZE,
+		    GMS_STATE_FROZEN, new & GMS_STATE_FROZEN);
+}
+
 int gms__host_note(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
 		   gms_gfn end, gms_state old, gms_state new)
 {
 	const gms_state on = new & ~old, off = old & ~new;
 	int err = 0;
 
-	if ((on | off) & GMS_STATE_SHARED)
-		err = note(plan, row, first, end,
-			   on & GMS_STATE_SHARED ? GMS__HOST_SHARED : GMS__HOST_PRIVATE,
-			   GMS_STATE_SHARED, on & GMS_STATE_SHARED);
+	if ((on | off) & (GMS_STATE_SHARED | GMS_STATE_FROZEN))
+		err = note_touch(plan, row, first, end, old, new);
 	if (!err && (on | off) & GMS_STATE_DIRECT_MAP)
 		err = note(plan, row, first, end,
 			   on & GMS_STATE_DIRECT_MAP ? GMS__HOST_DIRECT : GMS__HOST_UNDIRECT,

@@ -41,7 +41,7 @@ int gms__plan_changes(struct gms__plan *plan, const struct gms_change *changes, 
 
 /*
  * What is flipped before a backend or a listener is called must be remembered: the
- * pages of the segments that do not share, and for listeners, who are told of
+ * pages of the segments that do not give, and for listeners, who are told of
  * their gains last, all of them.
  */
 static int journal(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state state)
@@ -95,7 +95,7 @@ static int check_run(struct gms__plan *plan, const struct gms__region *row,
 	plan->changed_pages += npages;
 	gms__map_needs_state(&plan->space->map, new, &plan->needs);
 	if (plan->space->listeners.most ||
-	    (plan->space->nbackends && !(s->set & GMS_STATE_SHARED)))
+	    (plan->space->nbackends && !gms__segment_gives(s)))
 		err = journal(plan, first, end, old);
 	if (!err && ((old ^ new) & plan->space->listeners.bits))
 		err = gms__hear_turn(plan, row, first, end, old, new);

@@ -38,6 +38,9 @@ enum gms__host_kind {
 	GMS__HOST_DIRECT,
 	GMS__HOST_POPULATE,
 	GMS__HOST_DISCARD,
+	GMS__HOST_FREEZE,	/* shared pages; of private ones the host has nothing */
+	GMS__HOST_THAW,
+	GMS__HOST_SHARED_FROZEN,	/* shared, and not for the VMM to touch yet */
 	GMS__HOST_KINDS
 };
 
@@ -211,11 +214,27 @@ bool gms__plan_held(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_stat
 void gms__touch_begin(struct gms__plan *plan);
 int  gms__touch_cut(struct gms__plan *plan);
 
+/* The VMM may touch the page: what map_host gives it, and unmap_host takes. */
+static inline bool gms__host_touches(gms_state state)
+{
+	return (state & (GMS_STATE_SHARED | GMS_STATE_FROZEN)) == GMS_STATE_SHARED;
+}
+
+/*
+ * Does a segment give pages to the VMM, so that they are flipped after the host was
+ * told? One that freezes gives none, and of one that also takes some that comes first.
+ */
+static inline bool gms__segment_gives(const struct gms__segment *s)
+{
+	return !(s->set & GMS_STATE_FROZEN) && !(s->clear & GMS_STATE_SHARED) &&
+	       ((s->set & GMS_STATE_SHARED) || (s->clear & GMS_STATE_FROZEN));
+}
+
 /* host.c: what the host is told */
 /* Where pages [first, end) of a region are, and nothing else. */
 void gms__host_run(struct gms_host_run *run, const struct gms__region *row, gms_gfn first,
 		   gms_gfn end);
-/* [first, end) of one region turn in SHARED, DIRECT_MAP or POPULATED. */
+/* [first, end) of one region turn in SHARED, FROZEN, DIRECT_MAP or POPULATED. */
 int  gms__host_note(struct gms__plan *plan, const struct gms__region *row, gms_gfn first,
 		    gms_gfn end, gms_state old, gms_state new);
 void gms__host_sort(struct gms__plan *plan);

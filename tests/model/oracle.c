@@ -216,19 +216,37 @@ static gms_gfn next_named(const struct oracle *o, const struct gms_change *chang
 	return best;
 }
 
+static bool touched(gms_state state)
+{
+	return (state & (S | GMS_STATE_FROZEN)) == S;
+}
+
+/* What the host is told of a page: it is mapped, unmapped, or has its attributes set alone. */
+enum told { TOLD_NOTHING, TOLD_UNMAP, TOLD_MAP, TOLD_FREEZE, TOLD_THAW, TOLD_ATTRIBUTES };
+
+static enum told told_of(gms_state old, gms_state new)
+{
+	if (old & ~new & S)
+		return TOLD_UNMAP;
+	if (new & ~old & S)
+		return touched(new) ? TOLD_MAP : TOLD_ATTRIBUTES;
+	if (touched(old) == touched(new))
+		return TOLD_NOTHING;
+	return touched(new) ? TOLD_THAW : TOLD_FREEZE;
+}
+
 void oracle_judge(struct oracle *o, const struct gms_change *changes, size_t n,
 		  struct oracle_verdict *verdict, struct oracle_did *did)
 {
 	const struct oracle_region *last_region = NULL, *region = NULL;
 	gms_gfn last = UINT64_MAX;
-	gms_state last_turn = 0;
-	bool maps = false, unmaps = false;
+	enum told last_told = TOLD_NOTHING, told;
 
 	memset(verdict, 0, sizeof(*verdict));
 	memset(did, 0, sizeof(*did));
 	for (gms_gfn gfn = next_named(o, changes, n, 0); gfn < o->npages && !verdict->nerrors;
 	     gfn = next_named(o, changes, n, gfn + 1)) {
-		gms_state set = 0, clear = 0, old = o->state[gfn], new, turn;
+		gms_state set = 0, clear = 0, old = o->state[gfn], new;
 
 		for (size_t i = 0; i < n; i++)
 			if (in_range(gfn, &changes[i])) {
@@ -240,23 +258,23 @@ void oracle_judge(struct oracle *o, const struct gms_change *changes, size_t n,
 		did->unchanged += new == old;
 		did->to_shared += !!(new & ~old & S);
 		did->to_private += !!(old & ~new & S);
-		if (!((old ^ new) & S) || verdict->nerrors)
+		told = told_of(old, new);
+		if (!told || verdict->nerrors)
 			continue;
 
 		if (!region || !oracle_meet(region->range, FX_RANGE(gfn, 1)))
 			region = oracle_region_of(o, gfn);
-		turn = new & S;
 		if (region->hosted) {
-			did->host_runs += gfn != last + 1 || turn != last_turn ||
-					  region != last_region;
-			maps |= turn;
-			unmaps |= !turn;
+			const bool fresh = gfn != last + 1 || told != last_told ||
+					   region != last_region;
+
+			did->host_runs += fresh;
+			did->seen_runs += fresh && told != TOLD_ATTRIBUTES;
 			last = gfn;
-			last_turn = turn;
+			last_told = told;
 			last_region = region;
 		}
 	}
-	did->host_calls = maps + unmaps;
 }
 
 static bool mixed(const struct oracle *o, gms_gfn first, uint64_t npages)
@@ -441,8 +459,6 @@ void oracle_commit(struct oracle *o, const struct gms_change *changes, size_t n,
 	o->event[GMS_ACCT_PAGES_UNCHANGED] += did->unchanged;
 	o->event[GMS_ACCT_PAGES_TO_SHARED] += did->to_shared;
 	o->event[GMS_ACCT_PAGES_TO_PRIVATE] += did->to_private;
-	o->event[GMS_ACCT_HOST_RUNS] += did->host_runs;
-	o->event[GMS_ACCT_BACKEND_CALLS] += did->host_calls;
 	count_folios(o, did);
 }
 

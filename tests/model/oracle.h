@@ -53,7 +53,7 @@ struct oracle_verdict {
 struct oracle_did {
 	uint64_t changed, unchanged, to_shared, to_private;
 	uint64_t host_runs;	/* of hosted regions */
-	uint64_t host_calls;
+	uint64_t seen_runs;	/* of those that map or unmap: all that the model's host does */
 	uint64_t splits[3], merges[3];	/* by the kind of folio: ORACLE_1G, ... */
 };
 

@@ -335,7 +335,7 @@ static void progress(struct gms_change *batch, size_t n, const struct oracle_ver
 	AGREE(!rest.nerrors, "the oracle contradicts itself");
 	if (kept) {
 		oracle_commit(&m.o, batch, kept, &did);
-		AGREE(result.changed_pages == did.changed && m.host->runs - runs == did.host_runs,
+		AGREE(result.changed_pages == did.changed && m.host->runs - runs == did.seen_runs,
 		      "%" PRIu64 " pages changed, should be %" PRIu64, result.changed_pages,
 		      did.changed);
 		m.done++;
@@ -425,7 +425,7 @@ static void step_convert(void)
 		m.refused++;
 		return;
 	}
-	if (mishap.backend && !verdict.nerrors && did.host_runs > mishap.pass) {
+	if (mishap.backend && !verdict.nerrors && did.seen_runs > mishap.pass) {
 		AGREE(err == -EIO, "backend fails, but the answer is %d", err);
 		AGREE(result.error_reason == GMS_REASON_BACKEND,
 		      "reason %s after the backend failed", gms_reason_name(result.error_reason));
@@ -441,7 +441,7 @@ static void step_convert(void)
 	AGREE(!err, "convert: %s, should succeed", gms_strerror(err));
 	oracle_commit(&m.o, batch, n, &did);
 	agree_result(&result, &did);
-	AGREE(m.host->runs - runs == did.host_runs, "the host saw %" PRIu64 " runs",
+	AGREE(m.host->runs - runs == did.seen_runs, "the host saw %" PRIu64 " runs",
 	      m.host->runs - runs);
 	AGREE(m.host->flushes - flushes == (did.host_runs > 0) || !did.host_runs,
 	      "%" PRIu64 " flushes", m.host->flushes - flushes);

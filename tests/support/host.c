@@ -100,9 +100,11 @@ static void look_at_words(struct fx_host *host, enum fx_host_op op,
 	static const gms_state mask[FX_HOST_PLANES] = {
 		GMS_STATE_SHARED, GMS_STATE_SHARED, GMS_STATE_DIRECT_MAP, GMS_STATE_POPULATED,
 	};
-	const bool on = op == FX_MAP || op == FX_POPULATE;
+	/* Who thaws maps, and is told that FROZEN goes. */
+	const bool frost = plane_of(op) == FX_IS_MAPPED && run->mask == GMS_STATE_FROZEN;
+	const bool on = op == FX_POPULATE || (frost ? op == FX_UNMAP : op == FX_MAP);
 
-	if (run->mask != mask[plane_of(op)] || (run->to && run->to != run->mask) ||
+	if ((run->mask != mask[plane_of(op)] && !frost) || (run->to && run->to != run->mask) ||
 	    (op != FX_ATTRIBUTES && op != FX_DIRECT && !run->to == on))
 		complain(host, "%c: run at 0x%" PRIx64 " has mask 0x%x, to 0x%x", op, run->first,
 			 run->mask, run->to);
@@ -110,6 +112,18 @@ static void look_at_words(struct fx_host *host, enum fx_host_op op,
 	if (host->cut[0] && run->content != host->content && run->content != GMS_CONTENT_UNDO)
 		complain(host, "%c: run at 0x%" PRIx64 " has content %u", op, run->first,
 			 run->content);
+}
+
+/* May the VMM touch a page in this state? */
+static bool touches(gms_state state)
+{
+	return (state & (GMS_STATE_SHARED | GMS_STATE_FROZEN)) == GMS_STATE_SHARED;
+}
+
+/* What the bit that an operation is about turns to. */
+static bool turns_to(enum fx_host_op op, const struct gms_host_run *run)
+{
+	return plane_of(op) == FX_IS_MAPPED ? op == FX_MAP : run->to != 0;
 }
 
 static bool look_at_run(struct fx_host *host, enum fx_host_op op, const struct gms_host_run *run,
@@ -134,10 +148,10 @@ static bool look_at_run(struct fx_host *host, enum fx_host_op op, const struct g
 		look_at_place(host, run);
 	}
 	for (gms_gfn gfn = run->first; gfn < run->first + run->npages; gfn++) {
-		if (bit(host, plane, gfn) != !run->to)
+		if (bit(host, plane, gfn) == turns_to(op, run))
 			complain(host, "%c: page 0x%" PRIx64 " does not turn", op, gfn);
-		if (host->space && private_side &&
-		    gms_state_at(host->space, gfn) & (GMS_STATE_SHARED | GMS_HOLE))
+		if (host->space && private_side && (gms_state_at(host->space, gfn) == GMS_HOLE ||
+						    touches(gms_state_at(host->space, gfn))))
 			complain(host, "%c: page 0x%" PRIx64 " is on the shared side", op, gfn);
 	}
 	return true;
@@ -182,7 +196,7 @@ static int operate(struct fx_host *host, enum fx_host_op op, const struct gms_ho
 		note(host, op, &runs[i], false);
 		host->runs++;
 		for (uint64_t k = 0; k < runs[i].npages; k++)
-			put(host, plane_of(op), runs[i].first + k, runs[i].to);
+			put(host, plane_of(op), runs[i].first + k, turns_to(op, &runs[i]));
 		gms_charge_add(charge, GMS_ACCT_SYS_MADVISE, 1);
 	}
 	pthread_mutex_unlock(&host->lock);
@@ -364,7 +378,7 @@ static bool must_be(gms_state state, enum fx_host_plane plane)
 		GMS_STATE_SHARED, GMS_STATE_SHARED, GMS_STATE_DIRECT_MAP, GMS_STATE_POPULATED,
 	};
 
-	return state & mask[plane];
+	return plane == FX_IS_MAPPED ? touches(state) : state & mask[plane];
 }
 
 void fx_host_mend(struct fx_host *host, const struct gms_space *space, struct gms_range range)
@@ -441,6 +455,13 @@ void fx_host_check(struct fx_host *host, const struct gms_space *space, struct g
 		if (host->levels && gfn % FX_2M == 0)
 			check_folio(host, space, gfn);
 	}
+}
+
+void fx_host_wrote(struct fx_host *host, gms_gfn gfn)
+{
+	if (bit(host, FX_HAS_MEMORY, gfn))
+		complain(host, "page 0x%" PRIx64 " was populated, and then brought in", gfn);
+	put(host, FX_HAS_MEMORY, gfn, true);
 }
 
 uint64_t fx_host_hash(struct fx_host *host)

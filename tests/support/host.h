@@ -4,8 +4,8 @@
  *
  * It checks what backend.h promises: runs ascend, are disjoint, coalesced,
  * never empty, lie in one region with the right translation, name only pages
- * that really turn, and find the state on the private side: a page is flipped
- * before it is unmapped, and mapped before it is flipped, in an undo as well.
+ * that really turn, and find the state on the private side (or frozen): a page is
+ * flipped before it is unmapped, and mapped before it is flipped, in an undo as well.
  * The first promise broken is kept in @broken; fx_host_check() fails the test.
  *
  * It maps and unmaps. With fx_host_do_all() it has every other operation too, and
@@ -81,6 +81,9 @@ void fx_host_set(struct fx_host *host, struct gms_range range, bool mapped);
 void fx_host_mend(struct fx_host *host, const struct gms_space *space, struct gms_range range);
 bool fx_host_maps(struct fx_host *host, gms_gfn gfn);
 
+/* A page that was missing has been brought in: it has memory that nobody asked it for. */
+void fx_host_wrote(struct fx_host *host, gms_gfn gfn);
+
 /* Let @pass runs through; then one operation fails with @error at its next run. */
 void fx_host_fail_after(struct fx_host *host, uint64_t pass, int error);
 
@@ -92,7 +95,7 @@ void fx_host_forget(struct fx_host *host);
 
 /*
  * Fail the test if a promise was broken, or if the pages mapped in @range are
- * not exactly the shared ones; with fx_host_do_all() likewise all else it knows.
+ * not exactly those shared and not frozen; with fx_host_do_all() likewise all else it knows.
  */
 void fx_host_check(struct fx_host *host, const struct gms_space *space, struct gms_range range);
 
