@@ -22,21 +22,23 @@
  *   3. what does not turn shared or thaw is flipped, so that no new pin is taken
  *   4. unmap_host, then set_attributes, of what turns private; unmap_host of what freezes
  *   5. direct_map of what leaves the direct map, populate, direct_map of what returns
- *   6. set_attributes, then map_host, of what turns shared; map_host of what thaws
+ *   6. set_attributes, then zero, then map_host, of what turns shared; map_host of
+ *      what thaws; zero of what turned private. zero only where the conversion asks
+ *      for #GMS_CONTENT_ZERO.
  *   7. what turns shared or thaws is flipped; listeners map what they gain
  *   8. discard of what lost its memory, flush, merge: these cannot be undone, and
  *      their failures are counted but do not undo the conversion
  *
  * When an operation of 1 to 7 fails, everything done so far is undone by the
  * opposite operation, in reverse order, and what was called is flushed. Contents are
- * then to be kept, whatever the conversion asked for.
+ * then to be kept, whatever the conversion asked for; what zero has done stays done.
  *
  * An operation runs while the library holds the locks of the GiB blocks that
  * are being converted (of all, when a region or a listener comes or goes): it may
  * call the reading functions (class R) of any space, gms_charge_add(),
- * gms_charge_error(), and nothing else of this library. It must not wait in a loop of gms_read_retry(), which says
- * again until the commit is over. Commits in different GiB may call one backend
- * from several threads at once.
+ * gms_charge_error(), and nothing else of this library. It must not wait in a loop of
+ * gms_read_retry(), which says again until the commit is over. Commits in different
+ * GiB may call one backend from several threads at once.
  */
 #ifndef GMEMSTATE_BACKEND_H
 #define GMEMSTATE_BACKEND_H
@@ -150,6 +152,7 @@ struct gms_backend {
 	/** A folio is one again. Cannot fail; also undoes split. */
 	void	    (*merge)(void *ctx, const struct gms_host_folio *folio,
 			     struct gms_charge *charge);
+	gms_host_fn  *zero;	  /**< Put zeros into pages that the VMM cannot touch. */
 };
 
 GMS_END_DECLS

@@ -194,7 +194,8 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  * Nothing changed, but memory that was had stays set aside. With
  * #GMS_CONVERT_PROGRESS the pages below gms_convert_result::next have changed, and
  * the error is that of the page there. Where several pages were refused, the error
- * is that of the lowest. A backend or listener that failed has been told to undo.
+ * is that of the lowest. A backend or listener that failed has been told to undo; if
+ * zeros were asked for, pages that would have turned may be zeroed all the same.
  * @par Threads
  * W: serialised with other W calls that touch the same GiB. Blocks as long as
  * the backend and the listeners do. Not async-signal-safe.

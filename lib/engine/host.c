@@ -18,7 +18,7 @@
 /* A step of a commit, in order: which runs, which operation, and what undoes it. */
 struct step {
 	enum gms__host_kind kind;
-	size_t do_at, undo_at;		/* offsets in struct gms_backend */
+	size_t do_at, undo_at;		/* offsets in struct gms_backend; 0: nothing does */
 };
 
 #define OP(name)	offsetof(struct gms_backend, name)
@@ -32,8 +32,11 @@ static const struct step steps[] = {
 	{ GMS__HOST_DIRECT, OP(direct_map), OP(direct_map) },
 	{ GMS__HOST_SHARED, OP(set_attributes), OP(set_attributes) },
 	{ GMS__HOST_SHARED_FROZEN, OP(set_attributes), OP(set_attributes) },
+	{ GMS__HOST_SHARED, OP(zero), 0 },
+	{ GMS__HOST_SHARED_FROZEN, OP(zero), 0 },
 	{ GMS__HOST_SHARED, OP(map_host), OP(unmap_host) },
 	{ GMS__HOST_THAW, OP(map_host), OP(unmap_host) },
+	{ GMS__HOST_PRIVATE, OP(zero), 0 },	/* last: what fails before has not lost it */
 };
 
 #define NSTEPS	(sizeof(steps) / sizeof(steps[0]))
@@ -229,7 +232,10 @@ static int tell(struct gms__plan *plan, const struct step *step, size_t *done)
 	const struct gms_host_run *run = list->items;
 	size_t end, n;
 
-	for (*done = 0; *done < list->n; *done = end) {
+	*done = 0;
+	if (step->do_at == OP(zero) && plan->want.content != GMS_CONTENT_ZERO)
+		return 0;
+	for (; *done < list->n; *done = end) {
 		int err;
 
 		end = same_backend(list, *done);
@@ -258,6 +264,8 @@ static void untell(struct gms__plan *plan, const struct step *step, size_t done)
 	struct gms_host_run *run = plan->runs[step->kind].items;
 	uint64_t failures = 0;
 
+	if (!step->undo_at)
+		return;
 	turn_back(run, done, GMS_CONTENT_UNDO);
 	for (size_t end = done, at; end; end = at) {
 		for (at = end - 1; at; at--) {

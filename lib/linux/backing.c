@@ -100,6 +100,7 @@ static void set_backend(struct gms_backing *backing)
 	backing->backend.map_host = gms__linux_map_host;
 	backing->backend.populate = gms__linux_populate;
 	backing->backend.discard = gms__linux_discard;
+	backing->backend.zero = gms__linux_zero_runs;
 	if (backing->error[GMS_BACKING_CAN_GUP])
 		backing->backend.direct_map = gms__linux_no_direct_map;
 }

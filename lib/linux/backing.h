@@ -52,6 +52,7 @@ gms_host_fn gms__linux_unmap_host;
 gms_host_fn gms__linux_map_host;
 gms_host_fn gms__linux_populate;
 gms_host_fn gms__linux_discard;
+gms_host_fn gms__linux_zero_runs;
 gms_host_fn gms__linux_no_direct_map;
 
 #endif

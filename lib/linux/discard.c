@@ -88,6 +88,17 @@ int gms__linux_zero(struct gms_backing *backing, const struct gms_host_run *run,
 	return rc;
 }
 
+int gms__linux_zero_runs(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+			 struct gms_charge *charge)
+{
+	struct gms_backing *backing = ctx;
+	int rc = gms__linux_runs_check(&backing->revoker, runs, nruns);
+
+	for (*ndone = 0; *ndone < nruns && !rc; *ndone += !rc)
+		rc = gms__linux_zero(backing, &runs[*ndone], charge);
+	return rc;
+}
+
 int gms__linux_discard(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
 		       struct gms_charge *charge)
 {

@@ -244,8 +244,9 @@ static int check_content(const struct gms_kvm_memory *memory, const struct gms_h
 {
 	if (run->content == GMS_CONTENT_ANY)
 		return 0;
-	if (in_place(memory))
-		return run->content == GMS_CONTENT_PRESERVE ? 0 : -EOPNOTSUPP;
+	if (in_place(memory))	/* who zeroes there is told by zero() */
+		return run->content == GMS_CONTENT_PRESERVE || memory->shared.zero ? 0
+										    : -EOPNOTSUPP;
 	if (run->content != GMS_CONTENT_ZERO)
 		return -EOPNOTSUPP;
 	if (run->to & GMS_STATE_SHARED)
@@ -381,6 +382,15 @@ static int direct_map(void *ctx, const struct gms_host_run *runs, size_t nruns, 
 	return shared->direct_map(shared->ctx, runs, nruns, ndone, charge);
 }
 
+/* In place. Of two halves the one that is entered is empty by then (K3). */
+static int zero(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+		struct gms_charge *charge)
+{
+	const struct gms_backend *shared = &((struct gms_kvm_memory *)ctx)->shared;
+
+	return shared->zero(shared->ctx, runs, nruns, ndone, charge);
+}
+
 static int split(void *ctx, const struct gms_host_folio *folio, struct gms_charge *charge)
 {
 	const struct gms_backend *shared = &((struct gms_kvm_memory *)ctx)->shared;
@@ -412,6 +422,8 @@ static void fill_backend(struct gms_kvm_memory *memory)
 		backend->map_host = map_host;
 	if (shared->direct_map)
 		backend->direct_map = direct_map;
+	if (shared->zero && in_place(memory))
+		backend->zero = zero;
 	if (shared->split)
 		backend->split = split;
 	if (shared->merge)

@@ -106,7 +106,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_host_folio, order, 32),
 	MEMBER(gms_host_folio, parts_order, 36),
 
-	STRUCT(gms_backend, 88),
+	STRUCT(gms_backend, 96),
 	MEMBER(gms_backend, size, 0),
 	MEMBER(gms_backend, ctx, 8),
 	MEMBER(gms_backend, unmap_host, 16),
@@ -118,6 +118,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_backend, discard, 64),
 	MEMBER(gms_backend, split, 72),
 	MEMBER(gms_backend, merge, 80),
+	MEMBER(gms_backend, zero, 88),
 
 	/* state.h */
 	STRUCT(gms_run, 24),

@@ -432,7 +432,6 @@ START_TEST(undo_brings_a_list_of_two_states_back)
 }
 END_TEST
 
-/* What cannot be discarded keeps its memory; that is no reason for the rest to. */
 /* A page that was not zeroed yet, because what comes before it failed, must not be. */
 START_TEST(undo_asks_for_contents_to_be_kept)
 {
@@ -458,6 +457,61 @@ START_TEST(undo_asks_for_contents_to_be_kept)
 }
 END_TEST
 
+/*
+ * What turns shared is zeroed before the VMM reaches it, what turns private when all
+ * else is done; who asks for nothing gets nothing zeroed.
+ */
+START_TEST(zeros_come_before_the_vmm_and_after_all_else)
+{
+	static const enum fx_host_op order[] = {
+		FX_UNMAP, FX_ATTRIBUTES, FX_ATTRIBUTES, FX_ATTRIBUTES, FX_ZERO, FX_ZERO,
+		FX_MAP, FX_MAP, FX_ZERO, FX_FLUSH,
+	};
+	const struct gms_range ram = FX_RANGE(0, 2048);
+	const struct gms_change change[] = {
+		{ FX_RANGE(1030, 2), 0, S }, { FX_RANGE(10, 2), S, 0 }, { FX_RANGE(20, 2), S, 0 },
+	};
+	struct fx_host *full = fx_host_new(0, ram.npages);
+	struct gms_space *with = fx_plain_space(NULL);
+	struct gms_convert_opts opts;
+
+	fx_host_do_all(full);
+	fx_region(with, ram, 0, 0, full);
+	fx_host_mend(full, with, ram);
+	ck_assert_int_eq(gms_share(with, FX_RANGE(1024, 64), NULL), 0);
+	ck_assert_uint_eq(full->calls_of[FX_ZERO], 0);
+
+	fx_host_forget(full);
+	GMS_INIT(&opts);
+	opts.content = GMS_CONTENT_ZERO;
+	full->content = GMS_CONTENT_ZERO;
+	ck_assert_int_eq(gms_convert(with, change, 3, &opts, NULL), 0);
+	ck_assert_uint_eq(full->nlog, sizeof(order) / sizeof(order[0]));
+	for (size_t i = 0; i < full->nlog; i++)
+		ck_assert_int_eq(full->log[i].op, order[i]);
+	ck_assert_uint_eq(full->log[4].first, 10);
+	ck_assert_uint_eq(full->log[5].first, 20);
+	ck_assert_uint_eq(full->log[8].first, 1030);
+
+	/* Failing to zero fails the conversion, and all else that was done is undone. */
+	full->content = GMS_CONTENT_ANY;
+	ck_assert_int_eq(gms_unshare(with, FX_RANGE(10, 12), NULL), 0);
+	ck_assert_int_eq(gms_share(with, FX_RANGE(1030, 2), NULL), 0);
+	full->content = GMS_CONTENT_ZERO;
+	full->fail_op = FX_ZERO;
+	for (uint64_t pass = 0; pass < 3; pass++) {
+		fx_host_fail_after(full, pass, -EIO);
+		ck_assert_int_eq(gms_convert(with, change, 3, &opts, NULL), -EIO);
+		fx_host_check(full, with, ram);
+		fx_check(with);
+	}
+	ck_assert_uint_eq(full->failures, 3);
+	gms_space_free(with);
+	fx_host_free(full);
+}
+END_TEST
+
+/* What cannot be discarded keeps its memory; that is no reason for the rest to. */
 START_TEST(a_failed_discard_does_not_stop_the_others)
 {
 	const gms_state populated = GMS_STATE_POPULATED;
@@ -514,6 +568,7 @@ int main(void)
 	tcase_add_test(tc, failing_undo_is_counted_and_the_books_stay_sound);
 	tcase_add_test(tc, undo_brings_a_list_of_two_states_back);
 	tcase_add_test(tc, undo_asks_for_contents_to_be_kept);
+	tcase_add_test(tc, zeros_come_before_the_vmm_and_after_all_else);
 	tcase_add_test(tc, a_failed_discard_does_not_stop_the_others);
 	tcase_add_test(tc, a_refused_batch_never_reaches_the_backend);
 	return fx_run(s);

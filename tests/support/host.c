@@ -104,6 +104,11 @@ static void look_at_words(struct fx_host *host, enum fx_host_op op,
 	const bool frost = plane_of(op) == FX_IS_MAPPED && run->mask == GMS_STATE_FROZEN;
 	const bool on = op == FX_POPULATE || (frost ? op == FX_UNMAP : op == FX_MAP);
 
+	if (op == FX_ZERO) {
+		if (run->content != GMS_CONTENT_ZERO)
+			complain(host, "z: nobody asked for zeros at 0x%" PRIx64, run->first);
+		return;
+	}
 	if ((run->mask != mask[plane_of(op)] && !frost) || (run->to && run->to != run->mask) ||
 	    (op != FX_ATTRIBUTES && op != FX_DIRECT && !run->to == on))
 		complain(host, "%c: run at 0x%" PRIx64 " has mask 0x%x, to 0x%x", op, run->first,
@@ -148,7 +153,7 @@ static bool look_at_run(struct fx_host *host, enum fx_host_op op, const struct g
 		look_at_place(host, run);
 	}
 	for (gms_gfn gfn = run->first; gfn < run->first + run->npages; gfn++) {
-		if (bit(host, plane, gfn) == turns_to(op, run))
+		if (op != FX_ZERO && bit(host, plane, gfn) == turns_to(op, run))
 			complain(host, "%c: page 0x%" PRIx64 " does not turn", op, gfn);
 		if (host->space && private_side && (gms_state_at(host->space, gfn) == GMS_HOLE ||
 						    touches(gms_state_at(host->space, gfn))))
@@ -195,7 +200,7 @@ static int operate(struct fx_host *host, enum fx_host_op op, const struct gms_ho
 		}
 		note(host, op, &runs[i], false);
 		host->runs++;
-		for (uint64_t k = 0; k < runs[i].npages; k++)
+		for (uint64_t k = 0; k < runs[i].npages && op != FX_ZERO; k++)
 			put(host, plane_of(op), runs[i].first + k, turns_to(op, &runs[i]));
 		gms_charge_add(charge, GMS_ACCT_SYS_MADVISE, 1);
 	}
@@ -237,6 +242,12 @@ static int discard(void *ctx, const struct gms_host_run *runs, size_t nruns, siz
 		   struct gms_charge *charge)
 {
 	return operate(ctx, FX_DISCARD, runs, nruns, ndone, charge);
+}
+
+static int zero(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+		struct gms_charge *charge)
+{
+	return operate(ctx, FX_ZERO, runs, nruns, ndone, charge);
 }
 
 /* A folio is cut, or is one again; the caller has the lock. */
@@ -358,6 +369,7 @@ void fx_host_do_all(struct fx_host *host)
 	host->backend.discard = discard;
 	host->backend.split = split;
 	host->backend.merge = merge;
+	host->backend.zero = zero;
 }
 
 void fx_host_set(struct fx_host *host, struct gms_range range, bool mapped)

@@ -29,7 +29,7 @@
 
 enum fx_host_op {
 	FX_UNMAP = 'u', FX_MAP = 'm', FX_FLUSH = 'f', FX_ATTRIBUTES = 'a', FX_DIRECT = 'd',
-	FX_POPULATE = 'p', FX_DISCARD = 'x', FX_SPLIT = 's', FX_MERGE = 'g'
+	FX_POPULATE = 'p', FX_DISCARD = 'x', FX_SPLIT = 's', FX_MERGE = 'g', FX_ZERO = 'z'
 };
 
 /* What a host knows of a page, a bit each. */

@@ -26,9 +26,8 @@
  * gms_backing_exposed() counts them. A discard of less than a huge page leaves zeros
  * and frees nothing: gms_backing_info::undiscarded_bytes.
  *
- * GMS_CONTENT_ZERO punches a hole: what had memory has it again at the next touch. It
- * is punched before shared pages are mapped, and after private ones are revoked; if the
- * conversion fails later on, contents may be gone. Any other content is kept.
+ * GMS_CONTENT_ZERO punches a hole: what had memory has it again at the next touch. If
+ * the conversion fails after that, contents are gone. Any other content is kept.
  */
 #ifndef GMEMSTATE_LINUX_BACKING_H
 #define GMEMSTATE_LINUX_BACKING_H

@@ -116,8 +116,9 @@ struct gms_kvm_memory_opts {
  * What is in a page that turned (gms_convert_opts::content): with two backings
  * GMS_CONTENT_PRESERVE is refused (-EOPNOTSUPP, the kernel copies nothing and nobody
  * may read the private half), and GMS_CONTENT_ZERO is what #GMS_KVM_MEMORY_PUNCH
- * makes of it, refused without, and after a hole could not be punched. In place it is
- * the other way round: the pages keep their contents and ZERO is refused.
+ * makes of it, refused without, and after a hole could not be punched. In place the
+ * pages keep their contents, and ZERO is what gms_backend::zero of the shared half's
+ * backend makes of it, refused without.
  *
  * Discarding (POPULATED cleared) gives back both halves; populating fills in the
  * shared one only, the private one in place.
