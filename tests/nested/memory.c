@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
 
@@ -35,6 +36,15 @@ static bool vmm_reaches(const struct world *world, uint64_t page)
 	const struct iovec from = { &world->hva[512 * page], sizeof(value) };
 
 	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == sizeof(value);
+}
+
+/* What the shared half holds. */
+static int64_t mapping_pages(const struct world *world)
+{
+	struct stat st = { .st_blocks = -1 };
+
+	(void)fstat(gms_backing_fd(world->backing), &st);
+	return st.st_blocks * 512 / GMS_PAGE_SIZE;
 }
 
 void test_refusals(void)
@@ -80,6 +90,8 @@ void test_contents(uint32_t flags)
 	world_new(&world, flags);
 	tap_is((int64_t)guest_sees(&world, 12), 13, "%s: the guest reads what the VMM wrote", how);
 	tap_is(gms_unshare(world.space, RANGE(10, 10), NULL), 0, "%s: unshare", how);
+	tap_is(mapping_pages(&world), punch ? VM_PAGES - 10 : VM_PAGES,
+	       "%s: memory of the shared half", how);
 	tap_is((int64_t)guest_sees(&world, 12), 0, "%s: a private page begins with zeros", how);
 	tap_is((int64_t)guest_sees(&world, 9), 10, "%s: the page before is as it was", how);
 	tap_is((int64_t)guest_sees(&world, 20), 21, "%s: the page behind is as it was", how);
@@ -196,7 +208,7 @@ void test_requests(void)
 	world_free(&world);
 }
 
-void test_failures(void)
+void test_failures(uint32_t flags)
 {
 	const struct gms_change batch[] = {
 		{ RANGE(100, 5), GMS_STATE_SHARED, 0 }, { RANGE(110, 5), GMS_STATE_SHARED, 0 },
@@ -209,7 +221,7 @@ void test_failures(void)
 	struct world world;
 	uint64_t ioctls;
 
-	world_new(&world, GMS_KVM_MEMORY_PUNCH);
+	world_new(&world, flags);
 	GMS_INIT(&opts);
 	opts.content = GMS_CONTENT_ZERO;
 	tap_is(gms_unshare(world.space, RANGE(100, 30), NULL), 0, "failure: pages are private");
@@ -232,7 +244,9 @@ void test_failures(void)
 	tap_is((int64_t)(world_charged(&world, GMS_ACCT_SYS_IOCTL) - ioctls), 4,
 	       "failure: four runs, four calls");
 	tap_ok(guest_sees(&world, 102) == 0 && guest_sees(&world, 210) == 0,
-	       "failure: what turned is new");
+	       "failure: what turned is new, or was emptied when zeros were asked for");
+	tap_is((int64_t)world_charged(&world, GMS_ACCT_UNDO_FAILURES), 0,
+	       "failure: all was undone");
 
 	world.hva[512 * 102] = 9;
 	(void)vm_write(&world.vm, VM_FIRST + 200, 50, 2000);

@@ -81,7 +81,8 @@ static void all_tests(void)
 	test_contents(0);
 	test_contents(GMS_KVM_MEMORY_PUNCH);
 	test_requests();
-	test_failures();
+	test_failures(0);
+	test_failures(GMS_KVM_MEMORY_PUNCH);
 	for (uint64_t seed = 1; seed <= 2; seed++) {
 		test_random(0, seed);
 		test_random(GMS_KVM_MEMORY_PUNCH, seed + 100);

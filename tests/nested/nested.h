@@ -35,7 +35,7 @@ uint64_t world_charged(const struct world *world, uint32_t kind);
 void test_refusals(void);
 void test_contents(uint32_t flags);
 void test_requests(void);
-void test_failures(void);
+void test_failures(uint32_t flags);
 void test_random(uint32_t flags, uint64_t seed);
 
 #endif

@@ -3,17 +3,12 @@
  * world.c - a guest with private memory, a space and the backends between them.
  *
  * The shared half is a memfd of gms_backing_new(); before its backend stands one
- * that can be told to fail, and that punches the memfd where the backing's own
- * backend does not discard.
+ * that can be told to fail.
  */
-#define _GNU_SOURCE
 #include "nested.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <string.h>
-
-#include <linux/falloc.h>
 
 static int unmap_host(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
 		      struct gms_charge *charge)
@@ -44,19 +39,8 @@ static int discard(void *ctx, const struct gms_host_run *runs, size_t nruns, siz
 		   struct gms_charge *charge)
 {
 	const struct world *world = ctx;
-	const int fd = gms_backing_fd(world->backing);
 
-	if (world->inner.discard)
-		return world->inner.discard(world->inner.ctx, runs, nruns, ndone, charge);
-	for (*ndone = 0; *ndone < nruns; ++*ndone) {
-		const struct gms_host_run *run = &runs[*ndone];
-
-		if (fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
-			      (off_t)run->backing_offset_bytes,
-			      (off_t)(run->npages << GMS_PAGE_SHIFT)))
-			return -errno;
-	}
-	return 0;
+	return world->inner.discard(world->inner.ctx, runs, nruns, ndone, charge);
 }
 
 static void must(int rc, const char *what)
