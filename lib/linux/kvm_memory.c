@@ -56,33 +56,20 @@ static int populate(void *ctx, const struct gms_host_run *runs, size_t nruns, si
 	return 0;
 }
 
-/*
- * The backend behind is never asked for zeros: it would put them into the half that
- * is left, too, and that must come back when the conversion is undone.
- */
-static int map_or_unmap(const struct gms_kvm_memory *memory, gms_host_fn *op,
-			const struct gms_host_run *runs, size_t nruns, size_t *ndone,
-			struct gms_charge *charge)
-{
-	if (runs->content == GMS_CONTENT_ZERO)
-		return gms__linux_kvm_behind(memory, op, false, runs, nruns, ndone, charge);
-	return op(memory->shared.ctx, runs, nruns, ndone, charge);
-}
-
 static int unmap_host(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
 		      struct gms_charge *charge)
 {
-	const struct gms_kvm_memory *memory = ctx;
+	const struct gms_backend *shared = &((struct gms_kvm_memory *)ctx)->shared;
 
-	return map_or_unmap(memory, memory->shared.unmap_host, runs, nruns, ndone, charge);
+	return shared->unmap_host(shared->ctx, runs, nruns, ndone, charge);
 }
 
 static int map_host(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
 		    struct gms_charge *charge)
 {
-	const struct gms_kvm_memory *memory = ctx;
+	const struct gms_backend *shared = &((struct gms_kvm_memory *)ctx)->shared;
 
-	return map_or_unmap(memory, memory->shared.map_host, runs, nruns, ndone, charge);
+	return shared->map_host(shared->ctx, runs, nruns, ndone, charge);
 }
 
 static int direct_map(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
@@ -91,6 +78,15 @@ static int direct_map(void *ctx, const struct gms_host_run *runs, size_t nruns, 
 	const struct gms_backend *shared = &((struct gms_kvm_memory *)ctx)->shared;
 
 	return shared->direct_map(shared->ctx, runs, nruns, ndone, charge);
+}
+
+/* In place. Of two halves the one that is entered is empty by then (K3). */
+static int zero(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+		struct gms_charge *charge)
+{
+	const struct gms_backend *shared = &((struct gms_kvm_memory *)ctx)->shared;
+
+	return shared->zero(shared->ctx, runs, nruns, ndone, charge);
 }
 
 static int split(void *ctx, const struct gms_host_folio *folio, struct gms_charge *charge)
@@ -124,6 +120,8 @@ static void fill_backend(struct gms_kvm_memory *memory)
 		backend->map_host = map_host;
 	if (shared->direct_map)
 		backend->direct_map = direct_map;
+	if (shared->zero && gms__linux_in_place(memory))
+		backend->zero = zero;
 	if (shared->split)
 		backend->split = split;
 	if (shared->merge)

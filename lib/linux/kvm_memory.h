@@ -45,13 +45,9 @@ int gms__linux_kvm_punch(const struct gms_kvm_memory *memory, const struct gms_h
 			 size_t nruns, size_t *ndone, struct gms_charge *charge);
 int gms__linux_kvm_allocate(const struct gms_kvm_memory *memory, const struct gms_host_run *run,
 			    struct gms_charge *charge);
-/*
- * An operation of the backend behind, for runs that are not quite those that we got:
- * with contents kept, or to be discarded.
- */
-int gms__linux_kvm_behind(const struct gms_kvm_memory *memory, gms_host_fn *op, bool discards,
-			  const struct gms_host_run *runs, size_t nruns, size_t *ndone,
-			  struct gms_charge *charge);
+/* The same of the mapping, by the backend behind. */
+int gms__linux_kvm_discard(const struct gms_kvm_memory *memory, const struct gms_host_run *runs,
+			   size_t nruns, size_t *ndone, struct gms_charge *charge);
 
 /* kvm_turn.c: operations of the backend */
 

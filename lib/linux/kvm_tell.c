@@ -69,10 +69,10 @@ int gms__linux_kvm_allocate(const struct gms_kvm_memory *memory, const struct gm
 }
 
 /* A few at a time are copied. */
-int gms__linux_kvm_behind(const struct gms_kvm_memory *memory, gms_host_fn *op, bool discards,
-			  const struct gms_host_run *runs, size_t nruns, size_t *ndone,
-			  struct gms_charge *charge)
+int gms__linux_kvm_discard(const struct gms_kvm_memory *memory, const struct gms_host_run *runs,
+			   size_t nruns, size_t *ndone, struct gms_charge *charge)
 {
+	const struct gms_backend *shared = &memory->shared;
 	struct gms_host_run part[64];
 	size_t n, did;
 	int rc = 0;
@@ -80,14 +80,12 @@ int gms__linux_kvm_behind(const struct gms_kvm_memory *memory, gms_host_fn *op, 
 	for (*ndone = 0; *ndone < nruns && !rc; *ndone += did) {
 		for (n = 0; n < sizeof(part) / sizeof(part[0]) && *ndone + n < nruns; n++) {
 			part[n] = runs[*ndone + n];
-			part[n].content = GMS_CONTENT_PRESERVE;
-			if (discards) {
-				part[n].mask = GMS_STATE_POPULATED;
-				part[n].to = 0;
-			}
+			part[n].mask = GMS_STATE_POPULATED;
+			part[n].to = 0;
+			part[n].content = GMS_CONTENT_ANY;
 		}
 		did = 0;
-		rc = op(memory->shared.ctx, part, n, &did, charge);
+		rc = shared->discard(shared->ctx, part, n, &did, charge);
 		if (!rc)
 			did = n;
 	}

@@ -72,8 +72,7 @@ static int empty_half(const struct gms_kvm_memory *memory, const struct gms_host
 		      size_t nruns, bool of_mapping, size_t *ndone, struct gms_charge *charge)
 {
 	if (of_mapping)
-		return gms__linux_kvm_behind(memory, memory->shared.discard, true, runs, nruns,
-					     ndone, charge);
+		return gms__linux_kvm_discard(memory, runs, nruns, ndone, charge);
 	return gms__linux_kvm_punch(memory, runs, nruns, ndone, charge);
 }
 
@@ -99,8 +98,9 @@ static int check_content(const struct gms_kvm_memory *memory, const struct gms_h
 {
 	if (run->content == GMS_CONTENT_ANY)
 		return 0;
-	if (gms__linux_in_place(memory))
-		return run->content == GMS_CONTENT_PRESERVE ? 0 : -EOPNOTSUPP;
+	if (gms__linux_in_place(memory))	/* who zeroes there is told by zero() */
+		return run->content == GMS_CONTENT_PRESERVE || memory->shared.zero ? 0
+										   : -EOPNOTSUPP;
 	if (run->content != GMS_CONTENT_ZERO)
 		return -EOPNOTSUPP;
 	if (run->to & GMS_STATE_SHARED)

@@ -95,8 +95,8 @@ struct gms_kvm_memory_opts {
 	/**
 	 * What takes the shared half away from the VMM and back, say that of
 	 * gms_backing_region(). Copied; NULL: none. Its operations are called as the core
-	 * would, but for set_attributes, which is this backend's own, and never to zero
-	 * pages that turn.
+	 * would, but for set_attributes, which is this backend's own, and for zero, which
+	 * is called in place only.
 	 */
 	const struct gms_backend *shared;
 	/** Where in the guest_memfd the page is that has offset 0 in the region's backing. */
