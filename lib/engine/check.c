@@ -3,7 +3,7 @@
  * check.c - recount everything and compare; what breaks is named by its label.
  *
  * Labels: I1.. of gmemstate(7), M1.. of map/map.h, K1.. of map/block.h, H1.. of
- * map/halves.h, T and P of the pins, L of the loans.
+ * map/halves.h, T and P of the pins, L of the loans, A, F and Z of engine/access.h.
  *
  * Locking: takes all stripes, which makes the pins stand still too.
  */
@@ -402,6 +402,8 @@ int gms__check(struct gms_space *space, struct gms__text *why)
 	if (!gms__claims_sound(&space->claims, &fault))
 		broken(&rc, fault.what, fault.gfn, fault.seen, fault.wanted);
 	if (!gms__spans_sound(space, &fault))
+		broken(&rc, fault.what, fault.gfn, fault.seen, fault.wanted);
+	if (!gms__access_sound(space, &fault))
 		broken(&rc, fault.what, fault.gfn, fault.seen, fault.wanted);
 	equal(&rc, "I8: regions", gms__load(&ledger->regions), rc.regions);
 	equal(&rc, "I8: pages", gms__load(&ledger->pages), rc.pages);

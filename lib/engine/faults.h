@@ -99,7 +99,5 @@ void gms__fault_drop(struct gms__faults *faults, gms_gfn gfn, uint64_t serial);
 void gms__faults_over(struct gms_space *space, const struct gms__gate *gate);
 void gms__faults_cancel(struct gms__faults *faults);
 void gms__faults_notify(struct gms__faults *faults, gms_fault_fn *callback, void *ctx);
-/* F1 to F3, recounted. The caller holds all stripes. */
-bool gms__faults_sound(struct gms_space *space, struct gms__fault *fault);
 
 #endif

@@ -54,7 +54,5 @@ int  gms__frost_region_check(struct gms_space *space, const struct gms__gate *ga
 			     struct gms__stock *hand);
 void gms__frost_region_do(struct gms_space *space, const struct gms__gate *gate,
 			  struct gms__stock *hand);
-/* Z1 and Z2, recounted. The caller holds all stripes. */
-bool gms__frost_sound(struct gms_space *space, struct gms__fault *fault);
 
 #endif

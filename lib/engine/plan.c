@@ -401,8 +401,9 @@ void gms__plan_again(struct gms__plan *plan, gms_gfn end)
 
 	while (n && segment[n - 1].first >= end)
 		n--;
-	if (n)
-		segment[n - 1].end = gms__min(segment[n - 1].end, end);
+	/* While it waits for accesses they look at its segments: then all stay. */
+	if (n && segment[n - 1].end > end)
+		segment[n - 1].end = end;
 	plan->segments.n = n;
 	let_go(plan);
 	forget(plan);
