@@ -8,12 +8,14 @@
  * that buys:
  *
  *   A1  While an access runs, none of its pages turns private, loses its memory,
- *       turns missing or freezes. Who wants that waits for the access to end.
+ *       turns missing or freezes, or is write-protected if the access writes. Who wants
+ *       that waits for the access to end: conversions for so long as they say
+ *       (gms_convert_opts::wait_ns, gms_space_opts::access_wait_ns), or not at all.
  *   A2  An access that begins finds every page of it fit: shared, not frozen, not
  *       missing, not poisoned, and if it writes, not write-protected.
  *   A3  A page that is missing is asked for once, however many wait for it. What
  *       waits goes on when the page is there, when it is given up, or when its time
- *       is over.
+ *       is over. An access asks for the lowest of its pages first.
  *   A4  Nobody waits with a lock of the library held: a conversion that waits for
  *       accesses holds nothing but a place in the queue. Every wait has an end of
  *       its own, so no two wait for each other for ever.
@@ -94,7 +96,8 @@ enum gms_fault_order {
  * @retval -ENOSPC #GMS_FAULTS_MOST are queued.
  * @retval -ENOMEM Out of memory for a fault, or for the space's first access.
  * @par On error
- * No access runs. The error is that of the lowest page that is not fit.
+ * No access runs. The error is that of the lowest page that is not fit, which
+ * gms_access::error_gfn names.
  * @par Threads
  * Any, not from callbacks of this library; not async-signal-safe. Without waiting it
  * blocks on locks that are held for a few instructions only, but the first access of
@@ -170,7 +173,7 @@ gms_freeze(struct gms_space *space, struct gms_range range, uint64_t timeout_ns,
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
  * @retval -ENOENT A page is a hole; see error_gfn.
- * @retval -EALREADY A page is not frozen; see error_gfn.
+ * @retval -EALREADY A page is not frozen; see error_gfn. There is no reason to it.
  * @retval -ENOMEM Out of memory.
  * @retval other   What the backend or a listener returned.
  * @par On error
@@ -219,14 +222,14 @@ gms_miss(struct gms_space *space, struct gms_range range, uint64_t timeout_ns,
 /**
  * @brief The contents of a range are there: let everyone who waits go on.
  *
- * Call it after the contents are written. Clears MISSING and sets POPULATED without
- * telling the backend to populate; clears WRITE_PROTECT only where @p writable says
- * so. Pages that are not missing stay as they are. Faults in the range are over, once
- * no page of their block is missing.
+ * Call it after the contents are written. Of pages that are missing it clears MISSING
+ * and sets POPULATED, without telling the backend to populate; the others keep both as
+ * they are. With @p writable it clears WRITE_PROTECT of all of them. Faults in the range
+ * are over, once no page of their block is missing, or write-protected, as they say.
  *
  * @param space    The space.
  * @param range    Pages; may span regions, not holes.
- * @param writable Clear WRITE_PROTECT too.
+ * @param writable Clear WRITE_PROTECT too, also of pages that are not missing.
  * @param result   NULL, or filled in as gms_convert() does.
  * @retval 0       No page is missing.
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
@@ -292,6 +295,7 @@ gms_fault_raise(struct gms_space *space, gms_gfn gfn, uint32_t flags, gms_tag ta
  * @retval -EAGAIN None, and the caller does not wait.
  * @retval -ETIMEDOUT None came in time.
  * @retval -ECANCELED gms_fault_cancel() was called.
+ * @retval -ENOMEM Out of memory for the books, if the space had none.
  * @par Threads
  * Any number, not from callbacks of this library; not async-signal-safe.
  * @par Cost

@@ -62,7 +62,8 @@ struct gms_convert_opts {
 	 * With #GMS_CONVERT_ALL_BLOCKERS: room for @p blockers_room of them, NULL for
 	 * none; ascending by the page that they block, a pin once for every run of
 	 * pages in one state that it blocks, unless these touch. Pages that are lent
-	 * come after the pins of their run; gms_loans_in() says who has them.
+	 * come after the pins of their run; gms_loans_in() says who has them. After
+	 * these come accesses.
 	 */
 	struct gms_blocker *blockers;
 	size_t	 blockers_room;	/**< How many fit. */
@@ -133,7 +134,9 @@ gms_share(struct gms_space *space, struct gms_range range, struct gms_convert_re
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
  * @retval -ENOENT A page is a hole; see error_gfn.
- * @retval -EAGAIN A shared page is pinned or lent; see error_gfn. Try again after that.
+ * @retval -EAGAIN A shared page is pinned or lent, or an access (access.h) runs on it
+ *                 and did not end in gms_space_opts::access_wait_ns; see error_gfn. Try
+ *                 again after that.
  * @retval -EBUSY  A shared page is frozen; see error_gfn.
  * @retval -ENOSPC A listener would have more spans than its budget; see error_gfn.
  * @retval -ENOMEM Out of memory.
@@ -182,7 +185,8 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  *                 where that change begins.
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
  *                 missing or leave the direct map, or lent and would turn private or
- *                 lose its memory; error_gfn is the lowest.
+ *                 lose its memory; or an access (access.h) runs on it that forbids the
+ *                 change, and did not end in time. error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private, or would be discarded under
  *                 a listener that cannot bear it; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
@@ -310,7 +314,7 @@ typedef uint64_t gms_ticket;
  * @brief What a parked conversion came to.
  *
  * Called once, with no lock held, on the thread whose gms_unpin(), gms_return(),
- * gms_convert_cancel() or gms_convert_park() made it possible. It may call any
+ * gms_access_end(), gms_convert_cancel() or gms_convert_park() made it possible. It may call any
  * function of class R or W, but with -ECANCELED none of this space.
  *
  * @param ctx    As it was given.
@@ -323,9 +327,9 @@ typedef void gms_parked_fn(void *ctx, gms_ticket ticket, int err,
 			   const struct gms_convert_result *result);
 
 /**
- * @brief Convert now, or when the last pin or loan in the way goes.
+ * @brief Convert now, or when the last pin, loan or access in the way goes.
  *
- * A conversion that is refused with -EAGAIN because pages are pinned or lent is
+ * A conversion that is refused with -EAGAIN because pages are pinned, lent or touched is
  * parked: it is tried again when what holds the lowest of them goes, and carried out
  * once nothing holds any. Of parked conversions that have a page in
  * common the older is carried out first; others overtake each other. A parked
@@ -422,7 +426,8 @@ enum gms_bitmap_how {
  *                 bits are; error_gfn is where the range begins.
  * @retval -EAGAIN A page is pinned that would turn private, lose its memory, turn
  *                 missing or leave the direct map, or lent and would turn private or
- *                 lose its memory; error_gfn is the lowest.
+ *                 lose its memory; or an access (access.h) runs on it that forbids the
+ *                 change, and did not end in time. error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private, or would be discarded under
  *                 a listener that cannot bear it; see error_gfn.
  * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
