@@ -8,10 +8,15 @@
 #include <dirent.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <stddef.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
 
+#include <linux/filter.h>
 #include <linux/kvm.h>
+#include <linux/seccomp.h>
 
 #define TIMEOUT_SECONDS	300
 
@@ -68,6 +73,25 @@ const struct gms_host *lx_host(void)
 			abort();
 	}
 	return &host;
+}
+
+bool lx_refuse_calls(bool markers)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 102, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 103, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, markers ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+
+	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
+	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0);
 }
 
 const char *lx_missing(uint32_t kind)

@@ -44,6 +44,13 @@ int lx_vm(void);
 /* What the host offers; probed once a process. */
 const struct gms_host *lx_host(void);
 
+/*
+ * Make this process's kernel an older one: process_madvise(2), and if @markers
+ * is false also the two madvise(2) calls, are refused. For ever, so only in a
+ * child. False if no filter can be set.
+ */
+bool lx_refuse_calls(bool markers);
+
 /* Why this host has no memory of a kind (enum gms_backing_kind), or NULL if it has. */
 const char *lx_missing(uint32_t kind);
 

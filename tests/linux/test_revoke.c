@@ -5,17 +5,13 @@
  * most tests run once for each way to revoke that this host has.
  */
 #define _GNU_SOURCE
+#include "settings.h"
 #include "support.h"
 
 #include <pthread.h>
-#include <stddef.h>
 #include <sys/mman.h>
-#include <sys/prctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
-
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 
 /* Kinds that a backing charges. */
 static const uint32_t charged[] = {
@@ -48,14 +44,26 @@ static struct bill bill_of(const struct lx_guest *guest)
 			      want_[i_]); \
 } while (0)
 
+/* memfd_secret is locked memory: no guard markers, and nothing pins it. */
+#define IS_SECRET	(LX_KIND == GMS_BACKING_MEMFD_SECRET)
+
+static bool has_way(uint32_t way)
+{
+	if (way == GMS_REVOKE_GUARD_VECTOR)
+		return !IS_SECRET && gms_host_has(lx_host(), GMS_HOST_GUARD_VECTOR);
+	if (way == GMS_REVOKE_GUARD)
+		return !IS_SECRET && gms_host_has(lx_host(), GMS_HOST_GUARD);
+	return true;
+}
+
 /* What BEST turns out to be on this host. */
 static uint32_t best_way(void)
 {
-	if (gms_host_has(lx_host(), GMS_HOST_GUARD_VECTOR))
-		return GMS_REVOKE_GUARD_VECTOR;
-	if (gms_host_has(lx_host(), GMS_HOST_GUARD))
-		return GMS_REVOKE_GUARD;
-	return GMS_REVOKE_MPROTECT;
+	uint32_t way = GMS_REVOKE_GUARD_VECTOR;
+
+	while (!has_way(way))
+		way++;
+	return way;
 }
 
 static uint32_t way_of(int loop)
@@ -383,7 +391,7 @@ START_TEST(locked_memory_is_revoked_with_mprotect)
 
 	lx_guest_new(&guest, LX_KIND, GMS_REVOKE_BEST, LX_2M, 9, GMS_STATE_SHARED);
 	ck_assert_uint_eq(gms_backing_revoke(guest.backing), GMS_REVOKE_BEST);
-	ck_assert(lock_memory(guest.hva, LX_2M * LX_PAGE));
+	ck_assert(IS_SECRET || lock_memory(guest.hva, LX_2M * LX_PAGE));
 	bill = bill_of(&guest);
 	ck_assert_int_eq(gms_unshare(guest.space, LX_RANGE(guest.first + 9, 1), NULL), 0);
 	ck_bill(&guest, bill, gms_host_has(lx_host(), GMS_HOST_GUARD_VECTOR), 1, 1, 1);
@@ -392,30 +400,6 @@ START_TEST(locked_memory_is_revoked_with_mprotect)
 	lx_guest_free(&guest);
 }
 END_TEST
-
-/*
- * Make this process's kernel an older one: process_madvise(2), and if @markers
- * is false also the two madvise(2) calls, are refused. For ever, so only in a
- * child.
- */
-static bool refuse_calls(bool markers)
-{
-	struct sock_filter code[] = {
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 4),
-		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 102, 1, 0),
-		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 103, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, markers ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EINVAL),
-		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
-	};
-	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
-
-	return !prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) &&
-	       !prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0);
-}
 
 /* In a child: a failed assertion there would end the wrong process, so count. */
 #define EXPECT(cond) do { \
@@ -433,7 +417,7 @@ static int ladder_in_child(bool markers)
 	int bad = 0;
 
 	lx_guest_new(&guest, LX_KIND, GMS_REVOKE_BEST, LX_2M, 9, GMS_STATE_SHARED);
-	if (!refuse_calls(markers))
+	if (!lx_refuse_calls(markers))
 		return -1;
 
 	/* The refused calls are on the bill, once; from then on only what works is called. */
@@ -588,21 +572,16 @@ static bool mlock_works(void)
 static void add_for_ways(TCase *tcase, const TTest *test, bool best)
 {
 	for (int way = best ? GMS_REVOKE_BEST : GMS_REVOKE_GUARD_VECTOR;
-	     way <= GMS_REVOKE_MPROTECT; way++) {
-		if ((way != GMS_REVOKE_GUARD || gms_host_has(lx_host(), GMS_HOST_GUARD)) &&
-		    (way != GMS_REVOKE_GUARD_VECTOR ||
-		     gms_host_has(lx_host(), GMS_HOST_GUARD_VECTOR)))
+	     way <= GMS_REVOKE_MPROTECT; way++)
+		if (has_way((uint32_t)way))
 			tcase_add_loop_test(tcase, test, way, way + 1);
-	}
 }
 
 static void add_for_markers(TCase *tcase, const TTest *test)
 {
-	if (gms_host_has(lx_host(), GMS_HOST_GUARD_VECTOR))
-		tcase_add_loop_test(tcase, test, GMS_REVOKE_GUARD_VECTOR,
-				    GMS_REVOKE_GUARD_VECTOR + 1);
-	if (gms_host_has(lx_host(), GMS_HOST_GUARD))
-		tcase_add_loop_test(tcase, test, GMS_REVOKE_GUARD, GMS_REVOKE_GUARD + 1);
+	for (int way = GMS_REVOKE_GUARD_VECTOR; way <= GMS_REVOKE_GUARD; way++)
+		if (has_way((uint32_t)way))
+			tcase_add_loop_test(tcase, test, way, way + 1);
 }
 
 static bool memory_is_there(void)
@@ -611,9 +590,8 @@ static bool memory_is_there(void)
 		printf("skipped: the pages of this host are not 4096 bytes\n");
 		return false;
 	}
-	if (LX_KIND == GMS_BACKING_GUEST_MEMFD &&
-	    !gms_host_has(lx_host(), GMS_HOST_GMEM_INIT_SHARED)) {
-		printf("skipped: no guest_memfd here that can be mapped and begins shared\n");
+	if (lx_missing(LX_KIND)) {
+		printf("skipped: %s\n", lx_missing(LX_KIND));
 		return false;
 	}
 	return true;
@@ -621,17 +599,20 @@ static bool memory_is_there(void)
 
 int main(void)
 {
-	Suite *suite = suite_create(LX_KIND == GMS_BACKING_MEMFD ? "revoke: memfd"
-								 : "revoke: guest_memfd");
+	Suite *suite = suite_create("revoke");
 	TCase *reach = lx_case(suite, "reach"), *bill = lx_case(suite, "bill");
 	TCase *undo = lx_case(suite, "undo"), *ways = lx_case(suite, "ways");
 	const int disk = lx_disk_file(1);
 
+	if (LX_KIND == GMS_BACKING_MEMFD_THP) {
+		lx_settings_begin();
+		(void)lx_settings_thp();
+	}
 	if (!memory_is_there())
 		return 77;
-	if (disk >= 0)
+	if (disk >= 0 && !IS_SECRET)
 		add_for_ways(reach, share_of_a_page_leaves_the_other_511_out_of_reach, true);
-	else
+	else if (!IS_SECRET)
 		lx_leave_out("O_DIRECT into guest memory",
 			     "neither $TMPDIR nor this folder nor /var/tmp does O_DIRECT");
 	close(disk);
@@ -650,6 +631,8 @@ int main(void)
 		add_for_markers(undo, guard_markers_know_no_max_map_count);
 	if (!gms_host_has(lx_host(), GMS_HOST_GUARD)) {
 		lx_leave_out("guard markers", "this kernel has none for files");
+	} else if (IS_SECRET) {
+		tcase_add_test(ways, locked_memory_is_revoked_with_mprotect);
 	} else if (!mlock_works()) {
 		lx_leave_out("locked memory", "mlock is not permitted here");
 	} else {
@@ -659,12 +642,12 @@ int main(void)
 				    GMS_REVOKE_BEST, GMS_REVOKE_BEST + 1);
 		tcase_add_test(ways, locked_memory_is_revoked_with_mprotect);
 	}
-	if (gms_host_has(lx_host(), GMS_HOST_GUARD_VECTOR)) {
+	if (has_way(GMS_REVOKE_GUARD_VECTOR)) {
 		tcase_add_loop_test(ways, ladder_ends_where_the_kernel_does, false, true + 1);
 		tcase_add_test(ways, a_child_does_not_convert_its_parent);
 	}
 	add_for_ways(ways, threads_convert_different_gib_of_a_new_backing, false);
-	if (best_way() == GMS_REVOKE_GUARD_VECTOR)
+	if (has_way(GMS_REVOKE_GUARD_VECTOR))
 		tcase_add_loop_test(ways, threads_convert_different_gib_of_a_new_backing,
 				    GMS_REVOKE_BEST, GMS_REVOKE_BEST + 1);
 	return lx_run(suite);
