@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Black-box tests of linux/probe.h: what is said is true, in words, and leaves nothing behind. */
+#include "settings.h"
 #include "support.h"
 
 START_TEST(probe_of_null_or_a_wrong_size_is_refused)
@@ -238,6 +239,8 @@ int main(void)
 	Suite *suite = suite_create("probe");
 	TCase *probe = lx_case(suite, "probe"), *report = lx_case(suite, "report");
 
+	/* Tests beside this one must not change what is probed twice. */
+	lx_settings_begin();
 	tcase_add_test(probe, probe_of_null_or_a_wrong_size_is_refused);
 	tcase_add_test(probe, probe_fills_in_what_the_caller_has_room_for);
 	tcase_add_test(probe, probe_gives_a_reason_for_every_no);
