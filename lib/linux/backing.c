@@ -25,12 +25,12 @@
 #define ALIGN_BYTES	(UINT64_C(2) << 20)
 
 /*
- * A range of addresses that begins at a multiple of @align: take more than is
+ * A range of addresses that begins at a multiple of 2 MiB: take more than is
  * needed, and give back what sticks out.
  */
-static int reserve(char **out, uint64_t bytes, uint64_t align)
+static int reserve(char **out, uint64_t bytes)
 {
-	const uint64_t spare = align - GMS_PAGE_SIZE;
+	const uint64_t spare = ALIGN_BYTES - GMS_PAGE_SIZE;
 	uint64_t head;
 	void *mem;
 	int rc;
@@ -41,7 +41,7 @@ static int reserve(char **out, uint64_t bytes, uint64_t align)
 			     MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1);
 	if (rc)
 		return rc;
-	head = -(uintptr_t)mem & (align - 1);
+	head = -(uintptr_t)mem & (ALIGN_BYTES - 1);
 	gms__linux_munmap(mem, head);
 	gms__linux_munmap((char *)mem + head + bytes, spare - head);
 	*out = (char *)mem + head;
@@ -60,29 +60,50 @@ static int check_opts(const struct gms_backing_opts *opts, uint64_t host_page_by
 	return 0;
 }
 
-static int map_file(struct gms_backing *backing, const struct gms_backing_opts *opts)
+/*
+ * Of hugetlb the kernel finds an aligned place itself. Else a place was reserved; a
+ * failure may have given it up, and by now it may be somebody else's: it is ours no
+ * more.
+ */
+static int map_file(struct gms__linux_revoker *revoker, bool anywhere, int fd)
 {
-	struct gms__linux_revoker *revoker = &backing->revoker;
-	const uint64_t page_bytes = backing->page_bytes;
-	void *mem;
+	void *mem = revoker->base;
 	int rc;
 
-	rc = reserve(&revoker->base, opts->bytes,
-		     page_bytes > ALIGN_BYTES ? page_bytes : ALIGN_BYTES);
-	if (rc)
-		return rc;
+	if (!anywhere) {
+		rc = gms__linux_mmap(&mem, mem, revoker->bytes, PROT_READ | PROT_WRITE,
+				     MAP_SHARED | MAP_FIXED, fd);
+		if (rc == -ENODEV)	/* no mapping of such a file: nothing was given up */
+			gms__linux_munmap(revoker->base, revoker->bytes);
+	} else {
+		rc = gms__linux_mmap(&mem, NULL, revoker->bytes, PROT_READ | PROT_WRITE,
+				     MAP_SHARED, fd);
+	}
+	revoker->base = rc ? NULL : mem;
+	/* What cannot be swapped is locked, and there is a limit to that. */
+	return rc == -EAGAIN ? -ENOMEM : rc;
+}
+
+static int make_memory(struct gms_backing *backing, const struct gms_backing_opts *opts)
+{
+	struct gms__linux_revoker *revoker = &backing->revoker;
+	const bool anywhere = gms__linux_file_page_bytes(opts->kind);
+	int rc;
+
+	if (!anywhere) {
+		rc = reserve(&revoker->base, opts->bytes);
+		if (rc)
+			return rc;
+	}
 	revoker->bytes = opts->bytes;
 
 	backing->fd = gms__linux_file_new(opts->kind, opts->bytes, opts->vm_fd);
 	if (backing->fd < 0)
 		return backing->fd;
 
-	rc = gms__linux_mmap(&mem, revoker->base, opts->bytes, PROT_READ | PROT_WRITE,
-			     MAP_SHARED | MAP_FIXED, backing->fd);
-	if (rc == -ENODEV) {	/* the file cannot be mapped: no memory of it is at an address */
+	rc = map_file(revoker, anywhere, backing->fd);
+	if (rc == -ENODEV) {
 		backing->error[GMS_BACKING_CAN_MAP] = rc;
-		gms__linux_munmap(revoker->base, opts->bytes);
-		revoker->base = NULL;
 		return 0;
 	}
 	/* No failure: whether huge pages came is seen by the trial. */
@@ -135,7 +156,7 @@ int gms_backing_new(struct gms_backing **out, const struct gms_backing_opts *opt
 		free(backing);
 		return rc;
 	}
-	rc = map_file(backing, &given);
+	rc = make_memory(backing, &given);
 	if (!rc)
 		rc = gms__linux_try(backing);
 	if (rc) {

@@ -21,6 +21,7 @@
 #define _GNU_SOURCE	/* FALLOC_FL_PUNCH_HOLE */
 #include "linux/backing.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <string.h>
 
@@ -39,8 +40,8 @@ static int write_zeros(const struct gms_backing *backing, const struct gms_host_
 	const int rc = gms__linux_map_part(&mem, backing->fd, run->backing_offset_bytes, bytes);
 
 	gms_charge_add(charge, GMS_ACCT_SYS_OTHER, 1);
-	if (rc)
-		return rc;
+	if (rc)		/* -EAGAIN: such memory is locked, and there is a limit to that */
+		return rc == -EAGAIN ? -ENOMEM : rc;
 	memset(mem, 0, bytes);
 	gms__linux_munmap(mem, bytes);
 	gms_charge_add(charge, GMS_ACCT_SYS_OTHER, 1);

@@ -91,12 +91,15 @@ static inline int gms__linux_fallocate(int fd, int mode, uint64_t offset, uint64
 	return (int)gms__linux_result(syscall(SYS_fallocate, fd, mode, offset, bytes), saved);
 }
 
-/* Memory that a file has, as far as it counts: 0 and *@bytes, or a negative errno. */
+/*
+ * Memory that a file has, as far as it counts: 0 and *@bytes, or a negative errno. By
+ * number, because C libraries make another call of it, and filters are exact.
+ */
 static inline int gms__linux_file_bytes(int fd, uint64_t *bytes)
 {
 	const int saved = errno;
 	struct stat st;
-	const int rc = (int)gms__linux_result(fstat(fd, &st), saved);
+	const int rc = (int)gms__linux_result(syscall(SYS_fstat, fd, &st), saved);
 
 	if (!rc)
 		*bytes = (uint64_t)st.st_blocks * 512;

@@ -113,29 +113,32 @@ static int revoke_once(struct trial *trial, uint64_t bytes)
 	return rc;
 }
 
+/*
+ * What cannot be revoked here at all is not tracked either: conversions to private
+ * are then refused, with what the kernel says.
+ */
 static int try_revoke(struct trial *trial)
 {
 	struct gms_backing *backing = trial->backing;
 	struct gms__linux_revoker *revoker = &backing->revoker;
 	uint64_t bytes = revoker->host_page_bytes;
-	int rc = -EOPNOTSUPP;
+	int rc;
 
-	if (!can(trial, GMS_BACKING_CAN_TOUCH)) {
-		set(trial, GMS_BACKING_CAN_REVOKE, -EOPNOTSUPP);
+	set(trial, GMS_BACKING_CAN_REVOKE, -EOPNOTSUPP);
+	if (!can(trial, GMS_BACKING_CAN_TOUCH))
 		return 0;
-	}
-	if (revoker->wanted != GMS_REVOKE_NONE) {
+	if (revoker->wanted == GMS_REVOKE_NONE)
+		return gms__linux_revoker_track(revoker, 0);
+	rc = revoke_once(trial, bytes);
+	if (rc && backing->page_bytes > bytes) {
+		bytes = backing->page_bytes;
 		rc = revoke_once(trial, bytes);
-		if (rc && backing->page_bytes > bytes) {
-			bytes = backing->page_bytes;
-			rc = revoke_once(trial, bytes);
-		}
 	}
 	set(trial, GMS_BACKING_CAN_REVOKE, rc);
-	backing->revoke_bytes = rc ? 0 : bytes;
-	if (bytes == revoker->host_page_bytes && revoker->wanted != GMS_REVOKE_NONE)
+	if (rc)
 		return 0;
-	return gms__linux_revoker_track(revoker, rc ? 0 : bytes);
+	backing->revoke_bytes = bytes;
+	return bytes > revoker->host_page_bytes ? gms__linux_revoker_track(revoker, bytes) : 0;
 }
 
 static void try_populate(struct trial *trial)

@@ -75,17 +75,23 @@ const struct gms_host *lx_host(void)
 	return &host;
 }
 
-bool lx_refuse_calls(bool markers)
+bool lx_refuse_calls(enum lx_refusal refusal)
 {
+	const uint32_t markers = refusal >= LX_NO_MARKERS ? SECCOMP_RET_ERRNO | EINVAL
+							  : SECCOMP_RET_ALLOW;
+	const uint32_t mprotect = refusal >= LX_NO_MPROTECT ? SECCOMP_RET_ERRNO | EPERM
+							    : SECCOMP_RET_ALLOW;
 	struct sock_filter code[] = {
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_process_madvise, 0, 1),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, mprotect),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_madvise, 0, 4),
 		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[2])),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 102, 1, 0),
 		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 103, 0, 1),
-		BPF_STMT(BPF_RET | BPF_K, markers ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | EINVAL),
+		BPF_STMT(BPF_RET | BPF_K, markers),
 		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
 	};
 	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };

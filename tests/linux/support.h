@@ -44,12 +44,18 @@ int lx_vm(void);
 /* What the host offers; probed once a process. */
 const struct gms_host *lx_host(void);
 
+/* Calls that an older kernel, or a filter, refuses; each with those before it. */
+enum lx_refusal {
+	LX_NO_VECTORS,	/* process_madvise(2) */
+	LX_NO_MARKERS,	/* guard markers */
+	LX_NO_MPROTECT	/* mprotect(2) */
+};
+
 /*
- * Make this process's kernel an older one: process_madvise(2), and if @markers
- * is false also the two madvise(2) calls, are refused. For ever, so only in a
- * child. False if no filter can be set.
+ * Make this process's kernel refuse calls. For ever, so only in a child. False if
+ * no filter can be set.
  */
-bool lx_refuse_calls(bool markers);
+bool lx_refuse_calls(enum lx_refusal refusal);
 
 /* Why this host has no memory of a kind (enum gms_backing_kind), or NULL if it has. */
 const char *lx_missing(uint32_t kind);

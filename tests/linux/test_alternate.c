@@ -146,7 +146,7 @@ START_TEST(where_markers_are_missing_the_limit_is_found)
 	if (!child) {
 		unsigned int bad;
 
-		if (!lx_refuse_calls(false))
+		if (!lx_refuse_calls(LX_NO_MARKERS))
 			_exit(77);
 		lx_guest_new(&guest, GMS_BACKING_MEMFD, GMS_REVOKE_BEST, LX_1G, 9, S);
 		bad = run_into_the_limit(&guest, GMS_CONTENT_ANY);

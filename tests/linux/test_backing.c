@@ -6,6 +6,7 @@
 
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 static void memfd_opts(struct gms_backing_opts *opts, uint64_t bytes)
 {
@@ -552,6 +553,50 @@ START_TEST(new_of_huge_pages_wants_whole_ones)
 }
 END_TEST
 
+/* In a child, which has no calls left to revoke with: refused, and not only noted. */
+static int without_a_way(void)
+{
+	struct gms_backing *backing;
+	struct gms_backing_info info;
+	struct gms_region_opts region;
+	struct gms_space *space;
+	const char *why = NULL;
+	bool good;
+
+	if (!lx_refuse_calls(LX_NO_MPROTECT))
+		return 77;
+	backing = memfd_backing(1 << 21, GMS_REVOKE_BEST);
+	GMS_INIT(&info);
+	GMS_INIT(&region);
+	good = !gms_backing_get(backing, &info) && !info.revoke_bytes &&
+	       gms_backing_can(backing, GMS_BACKING_CAN_REVOKE, &why) == -EOPNOTSUPP && why &&
+	       gms_backing_region(backing, 0, 9, 0, &region) == -EOPNOTSUPP &&
+	       !gms_backing_region(backing, 0, 9, GMS_STATE_SHARED, &region) &&
+	       !gms_space_new(&space, NULL) && !gms_region_add(space, &region, NULL) &&
+	       gms_unshare(space, LX_RANGE(3, 1), NULL) == -EOPNOTSUPP &&
+	       gms_state_at(space, 3) == GMS_STATE_SHARED && lx_reaches(gms_backing_hva(backing));
+	return good ? 0 : 1;
+}
+
+START_TEST(where_nothing_revokes_no_page_turns_private)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		_exit(without_a_way());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status), "the child was killed by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) == 77)
+		printf("left out: no seccomp filter could be set\n");
+	else
+		ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 /* Where every kind is taken to be: the settings of this machine that they need. */
 static void prepare(void)
 {
@@ -606,6 +651,7 @@ int main(void)
 	tcase_add_test(new, revoke_name_is_there_for_every_way_and_no_two_share_one);
 	tcase_add_test(kinds, names_are_there_for_every_kind_and_ability_and_no_two_share_one);
 	tcase_add_test(kinds, get_can_and_exposed_refuse_bad_arguments);
+	tcase_add_test(kinds, where_nothing_revokes_no_page_turns_private);
 	add_kinds(kinds);
 	tcase_add_test(region, region_describes_the_whole_backing);
 	for (int way = GMS_REVOKE_BEST; way <= GMS_REVOKE_NONE; way++) {

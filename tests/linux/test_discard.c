@@ -8,6 +8,8 @@
 #include "settings.h"
 #include "world.h"
 
+#include <pthread.h>
+
 #define S	GMS_STATE_SHARED
 #define P	GMS_STATE_POPULATED
 #define D	GMS_STATE_DIRECT_MAP
@@ -160,6 +162,76 @@ START_TEST(a_backing_that_does_not_revoke_says_what_is_exposed)	/* _i: kind */
 	ck_assert_uint_eq(exposed(&guest, 0, npages), npages);
 	ck_assert(lx_reaches(lx_page(&guest, 60)));
 	lx_guest_free(&guest);
+}
+END_TEST
+
+struct worker {
+	pthread_t thread;
+	struct gms_space *space;
+	gms_gfn first;
+	uint64_t seed;
+	int bad;
+};
+
+#define HALF	256u	/* pages: a huge page of 2M lies half in one GiB and half in the next */
+
+static void *work(void *arg)
+{
+	struct worker *worker = arg;
+	struct fx_rand rand;
+
+	fx_rand_init(&rand, worker->seed, worker->first);
+	for (unsigned int i = 0; i < 2000; i++) {
+		const uint64_t at = fx_rand_below(&rand, HALF);
+		const uint64_t n = fx_rand_odds(&rand, 1, 4) ? HALF - at : 1;
+		const struct gms_range range = LX_RANGE(worker->first + at, n);
+
+		worker->bad |= fx_rand_odds(&rand, 1, 2)
+			       ? gms_share(worker->space, range, NULL)
+			       : gms_unshare(worker->space, range, NULL);
+		if (fx_rand_odds(&rand, 1, 8))
+			worker->bad |= gms_unshare(worker->space, LX_RANGE(worker->first, HALF),
+						   NULL);
+	}
+	return NULL;
+}
+
+/* Conversions of different GiB meet in one huge page, and it is counted right. */
+START_TEST(threads_meet_in_a_huge_page)
+{
+	struct gms_backing *backing = NULL;
+	struct gms_backing_opts opts;
+	struct gms_region_opts region;
+	struct gms_space *space;
+	struct worker worker[2];
+	uint64_t n, private = 0;
+
+	GMS_INIT(&opts);
+	opts.kind = GMS_BACKING_HUGETLB_2M;
+	opts.bytes = LX_HUGE_2M;
+	ck_assert_int_eq(gms_backing_new(&backing, &opts), 0);
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_backing_region(backing, LX_1G - HALF, 0, S, &region), 0);
+	ck_assert_int_eq(gms_space_new(&space, NULL), 0);
+	ck_assert_int_eq(gms_region_add(space, &region, NULL), 0);
+	for (unsigned int i = 0; i < 2; i++) {
+		worker[i] = (struct worker){
+			.space = space, .first = LX_1G - HALF + i * HALF, .seed = fx_seed(),
+		};
+		ck_assert_int_eq(pthread_create(&worker[i].thread, NULL, work, &worker[i]), 0);
+	}
+	for (unsigned int i = 0; i < 2; i++) {
+		ck_assert_int_eq(pthread_join(worker[i].thread, NULL), 0);
+		ck_assert_int_eq(worker[i].bad, 0);
+	}
+	ck_assert_int_eq(gms_count(space, LX_RANGE(LX_1G - HALF, 2 * HALF), S, 0, &private), 0);
+	ck_assert_int_eq(gms_backing_exposed(backing, 0, 2 * HALF, &n), 0);
+	ck_assert_uint_eq(n, private == 2 * HALF ? 0 : private);
+	ck_assert_int_eq(lx_reaches(gms_backing_hva(backing)), private != 2 * HALF);
+	ck_assert_int_eq(gms_unshare(space, LX_RANGE(LX_1G - HALF, 2 * HALF), NULL), 0);
+	ck_assert(!lx_reaches(gms_backing_hva(backing)));
+	gms_space_free(space);
+	gms_backing_free(backing);
 }
 END_TEST
 
@@ -325,6 +397,8 @@ static void add_kind(uint32_t kind, TCase *memory, TCase *revoke, TCase *pinned)
 				    i, i + 1);
 		tcase_add_loop_test(revoke, huge_pages_are_revoked_whole, i, i + 1);
 	}
+	if (kind == GMS_BACKING_HUGETLB_2M)
+		tcase_add_test(revoke, threads_meet_in_a_huge_page);
 	if (kind == GMS_BACKING_MEMFD_SECRET)
 		tcase_add_test(memory, memory_without_holes_is_zeroed);
 	tcase_add_loop_test(memory, content_is_as_asked, i, i + 1);

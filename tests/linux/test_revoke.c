@@ -417,7 +417,7 @@ static int ladder_in_child(bool markers)
 	int bad = 0;
 
 	lx_guest_new(&guest, LX_KIND, GMS_REVOKE_BEST, LX_2M, 9, GMS_STATE_SHARED);
-	if (!lx_refuse_calls(markers))
+	if (!lx_refuse_calls(markers ? LX_NO_VECTORS : LX_NO_MARKERS))
 		return -1;
 
 	/* The refused calls are on the bill, once; from then on only what works is called. */
