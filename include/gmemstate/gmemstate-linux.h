@@ -11,5 +11,6 @@
 #include <gmemstate/linux/calibrate.h>
 #include <gmemstate/linux/kvm.h>
 #include <gmemstate/linux/probe.h>
+#include <gmemstate/linux/seccomp.h>
 
 #endif

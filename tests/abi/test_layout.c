@@ -533,6 +533,20 @@ static const struct layout layouts[] = {
 	MEMBER(gms_host, max_map_count, 32),
 	MEMBER(gms_host, error, 40),
 
+	/* linux/seccomp.h */
+	STRUCT(gms_linux_syscall, 40),
+	MEMBER(gms_linux_syscall, name, 0),
+	MEMBER(gms_linux_syscall, request, 8),
+	MEMBER(gms_linux_syscall, when, 16),
+	MEMBER(gms_linux_syscall, request_number, 24),
+	MEMBER(gms_linux_syscall, number, 32),
+
+	STRUCT(gms_linux_call, 32),
+	MEMBER(gms_linux_call, name, 0),
+	MEMBER(gms_linux_call, about, 8),
+	MEMBER(gms_linux_call, syscalls, 16),
+	MEMBER(gms_linux_call, nsyscalls, 24),
+
 	/* jemalloc.h */
 	STRUCT(gms_jemalloc_stats, 72),
 	MEMBER(gms_jemalloc_stats, size, 0),
