@@ -95,6 +95,8 @@ int gms__linux_zero_runs(void *ctx, const struct gms_host_run *runs, size_t nrun
 	struct gms_backing *backing = ctx;
 	int rc = gms__linux_runs_check(&backing->revoker, runs, nruns);
 
+	if (!rc && runs->to && backing->error[GMS_BACKING_CAN_TOUCH])
+		rc = -EOPNOTSUPP;	/* as map_host will: nothing shall be lost before */
 	for (*ndone = 0; *ndone < nruns && !rc; *ndone += !rc)
 		rc = gms__linux_zero(backing, &runs[*ndone], charge);
 	return rc;
