@@ -328,7 +328,8 @@ static int begin(struct begin *b)
 		int failed;
 
 		if (b->waits && b->waiter.error)
-			return b->waiter.error;
+			return refuse(b, b->waiter.error, b->waiter.wish.gfn,
+				      b->waiter.wish.reason);
 		if (err != -EAGAIN && err != -EBUSY)
 			return err;
 		failed = lines_up ? get_in_line(b) : 0;
