@@ -43,14 +43,16 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	if (!err)
 		err = gms__pool_init(&space->scratch, &space->map.mem,
 				     sizeof(struct gms__scratch), SCRATCH_PER_SLAB);
-	if (!err && opts->flags & GMS_SPACE_ACCESS)
-		err = gms__access_make(space);
 	if (!err && keeps & GMS__KEEPS_HALVES) {
 		space->ledger.between = gms__mem_alloc(&space->map.mem, BETWEEN_BYTES);
 		err = space->ledger.between ? 0 : -ENOMEM;
 	}
-	if (err)
+	if (!err && opts->flags & GMS_SPACE_ACCESS)
+		err = gms__access_make(space);
+	if (err) {
+		gms__mem_free(&space->map.mem, space->ledger.between, BETWEEN_BYTES);
 		return err;
+	}
 	if (space->ledger.between)
 		memset(space->ledger.between, 0, BETWEEN_BYTES);
 	space->profile = gms__profile_get(opts->profile);

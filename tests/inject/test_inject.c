@@ -75,6 +75,24 @@ static gms_gfn named(gms_gfn gfn)
 	return page;
 }
 
+/* Pages that were missing and are populated now: nobody asked the host for their memory. */
+static void brought_in(gms_gfn next)
+{
+	for (int k = 0; k < WORLD_PLACES; k++) {
+		const struct world_place *place = &w.place[k];
+
+		for (uint64_t i = 0; place->host >= 0 && i < place->range.npages; i++) {
+			const gms_gfn gfn = place->range.first + i;
+			const gms_state now = w.now[place->index + i];
+			const gms_state want = w.want[place->index + i];
+
+			if (gfn < next && now & ~want & GMS_STATE_MISSING &&
+			    want & ~now & GMS_STATE_POPULATED)
+				fx_host_wrote(w.host[place->host], gfn);
+		}
+	}
+}
+
 /* Pages below next are as wanted, the others as they were. */
 static void check_pages(gms_gfn next)
 {
@@ -109,6 +127,7 @@ static void check_success(const struct gms_convert_result *did,
 			  const struct gms_convert_result *dry)
 {
 	check_pages(UINT64_MAX);
+	brought_in(UINT64_MAX);
 	if (did->changed_pages != dry->changed_pages ||
 	    did->unchanged_pages != dry->unchanged_pages ||
 	    did->host_runs != dry->host_runs || did->splits != dry->splits)
@@ -276,6 +295,15 @@ static void inject_memory(const struct gms_convert_result *dry)
 }
 
 /* What is done stays done, and the same again goes on from there. */
+/* What succeeded all the same failed to discard. */
+static void mend_discards(void)
+{
+	for (int i = 0; i < 2 && w.fuse.blown; i++) {
+		if (w.host[i])
+			fx_host_mend(w.host[i], w.space, FX_RANGE(0, 2 * FX_1G + 2048));
+	}
+}
+
 static void inject_progress(bool memory)
 {
 	struct gms_convert_result did;
@@ -306,6 +334,7 @@ static void inject_progress(bool memory)
 		if (did.next < reached)
 			world_fail(&w, "back from 0x%" PRIx64 " to 0x%" PRIx64, reached, did.next);
 		check_pages(did.next);
+		brought_in(did.next);
 		world_snap(&w, &snap);
 		world_check(&w);
 		/* What was done takes spans of its own, so that the rest may not fit. */
@@ -314,13 +343,11 @@ static void inject_progress(bool memory)
 		world_look(&w);
 		reached = did.next;
 	}
-	for (int i = 0; i < 2 && w.fuse.blown; i++) {
-		if (w.host[i])		/* it failed to discard */
-			fx_host_mend(w.host[i], w.space, FX_RANGE(0, 2 * FX_1G + 2048));
-	}
+	mend_discards();
 	if (named(did.next) != UINT64_MAX)
 		world_fail(&w, "done, and next is 0x%" PRIx64, did.next);
 	check_pages(UINT64_MAX);
+	brought_in(UINT64_MAX);
 	world_check(&w);
 }
 
@@ -346,6 +373,7 @@ static void refused(int err, const struct gms_convert_result *dry)
 			world_fail(&w, "error at 0x%" PRIx64 ", next is 0x%" PRIx64, did.error_gfn,
 				   did.next);
 		check_pages(did.next);
+		brought_in(did.next);
 	} else {
 		world_same(&w, &a, &b, true);
 		if (is != err || did.error_gfn != dry->error_gfn ||
@@ -396,7 +424,8 @@ static void inject_call(const char *doing, int (*call)(int arg), int arg)
 		err = call(arg);
 		fx_mem_heal(&w.mem);
 		cases.calls++;
-		if (!err || (err == -ENOSPC && !w.fuse.blown))
+		/* Or it was refused, by what is there. */
+		if (!err || (err != -ENOMEM && !w.fuse.blown))
 			break;
 		if (err != (memory ? -ENOMEM : INJECTED))
 			world_fail(&w, "%s: %s", doing, gms_strerror(err));
@@ -407,6 +436,8 @@ static void inject_call(const char *doing, int (*call)(int arg), int arg)
 	world_snap(&w, &b);
 	if (err)
 		world_same(&w, &a, &b, true);
+	else
+		mend_discards();
 	world_check(&w);
 }
 
@@ -438,6 +469,76 @@ static int split_folio(int block)
 	return gms_folio_split(w.space, w.place[0].range.first + 512 * (gms_gfn)block + 7, 0);
 }
 
+/* Across the border of two GiB; or all of a region of single pages. */
+static struct gms_range touched(int which)
+{
+	return which ? w.place[1].range : FX_RANGE(FX_1G - 300, 600);
+}
+
+static int freeze(int which)
+{
+	return gms_freeze(w.space, touched(which), 0, NULL);
+}
+
+static int thaw(int which)
+{
+	return gms_thaw(w.space, touched(which), NULL);
+}
+
+static int miss(int which)
+{
+	return gms_miss(w.space, touched(which), 0, NULL);
+}
+
+/* What was missing has been brought in, says the host, once the call succeeds. */
+static int resolve(int which)
+{
+	const struct gms_range range = touched(which);
+	uint64_t missing[600 / 64 + 1] = { 0 };
+	int err;
+
+	for (uint64_t i = 0; i < range.npages; i++) {
+		const gms_state state = gms_state_at(w.space, range.first + i);
+
+		if ((state & (GMS_STATE_MISSING | GMS_STATE_POPULATED)) == GMS_STATE_MISSING)
+			missing[i / 64] |= UINT64_C(1) << i % 64;
+	}
+	err = gms_resolve(w.space, range, w.number % 2, NULL);
+	for (uint64_t i = 0; !err && i < range.npages; i++)
+		if (w.place[which].host >= 0 && missing[i / 64] >> i % 64 & 1)
+			fx_host_wrote(w.host[w.place[which].host], range.first + i);
+	return err;
+}
+
+static int touch_and_go(int which)
+{
+	struct gms_access access;
+	int err = gms_access_begin(w.space, touched(which), GMS_ACCESS_WRITE, 0, &access);
+
+	if (!err)
+		gms_access_end(w.space, &access);
+	return err == -ENOMEM ? err : 0;	/* a fault that was queued stays so */
+}
+
+static void inject_touches(void)
+{
+	for (int i = 0; i < 2; i++) {
+		if (w.host[i])
+			w.host[i]->content = GMS_CONTENT_ANY;
+	}
+	for (int which = 0; which < 2; which++) {
+		inject_call("an access", touch_and_go, which);
+		inject_call("it freezes", freeze, which);
+		inject_call("it freezes again", freeze, which);
+		inject_call("it turns missing", miss, which);
+		inject_call("an access asks", touch_and_go, which);
+		inject_call("it thaws in part", thaw, which);
+		inject_call("it comes", resolve, which);
+		inject_call("it thaws", thaw, which);
+	}
+	world_check_views(&w);
+}
+
 static void listeners_go(void)
 {
 	for (int i = 0; i < WORLD_DEVICES; i++) {
@@ -464,6 +565,7 @@ static void one_world(uint64_t number)
 		one_batch();
 	if (w.split != GMS_SPLIT_NONE)
 		inject_call("a folio is cut", split_folio, (int)world_below(&w, 4));
+	inject_touches();
 	guest_region = 0;
 	inject_call("a region comes", add_region, GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP);
 	if (guest_region)

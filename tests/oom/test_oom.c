@@ -124,7 +124,101 @@ static void prepare_dry(struct stage *stage)
 	fx_mem_heal(&stage->mem);
 }
 
+static void prepare_frozen(struct stage *stage)
+{
+	prepare_ragged(stage);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(gms_freeze(stage->space, FX_RANGE(0, SECOND + FX_2M), 0, NULL),
+				 0);
+	/* Use up the nodes that are in hand. */
+	fx_mem_fail_after(&stage->mem, 0, true);
+	for (gms_gfn gfn = 0; gfn < FX_2M; gfn += 2) {
+		if (gms_freeze(stage->space, FX_RANGE(gfn, 1), 0, NULL))
+			break;
+	}
+	for (gms_gfn gfn = FX_2M; gfn < 2 * FX_2M; gfn += 2) {
+		if (gms_thaw(stage->space, FX_RANGE(gfn, 1), NULL))
+			break;
+	}
+	fx_mem_heal(&stage->mem);
+}
+
+static void prepare_missing(struct stage *stage)
+{
+	prepare_ragged(stage);
+	ck_assert_int_eq(gms_miss(stage->space, FX_RANGE(0, 3 * FX_2M), 0, NULL), 0);
+}
+
+static void prepare_faults(struct stage *stage)
+{
+	gms_gfn gfn = 0;
+
+	prepare_missing(stage);
+	ck_assert_int_eq(gms_fault_raise(stage->space, gfn++, 0, 0), 0);
+	fx_mem_fail_after(&stage->mem, 0, true);
+	while (!gms_fault_raise(stage->space, gfn, 0, 0))
+		gfn++;
+	fx_mem_heal(&stage->mem);
+}
+
 /* --- the call ------------------------------------------------------------ */
+
+/* Once more, or once less, of what is frozen more than once already, in many runs. */
+static int act_freeze(struct stage *stage)
+{
+	return gms_freeze(stage->space, FX_RANGE(1, SECOND + 100), 0, NULL);
+}
+
+static int act_thaw(struct stage *stage)
+{
+	return gms_thaw(stage->space, FX_RANGE(3, 2 * FX_2M), NULL);
+}
+
+/* What was frozen several times thaws for good, in the middle of a run. */
+static int act_melt(struct stage *stage)
+{
+	return change(stage, SECOND - 4, 2, 0, GMS_STATE_FROZEN);
+}
+
+static int act_remove_frozen(struct stage *stage)
+{
+	struct gms_region region;
+
+	GMS_INIT(&region);
+	if (gms_region_get(stage->space, SECOND + 1, &region) == -ENOENT)
+		return 0;
+	return gms_region_remove(stage->space, region.id);
+}
+
+static int act_miss(struct stage *stage)
+{
+	return gms_miss(stage->space, FX_RANGE(1, SECOND), 0, NULL);
+}
+
+static int act_resolve(struct stage *stage)
+{
+	return gms_resolve(stage->space, FX_RANGE(5, 4 * FX_2M), true, NULL);
+}
+
+static int act_access(struct stage *stage)
+{
+	struct gms_access access;
+	int err = gms_access_begin(stage->space, FX_RANGE(0, 1), 0, 0, &access);
+
+	if (!err)
+		gms_access_end(stage->space, &access);
+	return err;
+}
+
+static int act_fault(struct stage *stage)
+{
+	return gms_fault_raise(stage->space, 2 * FX_2M, GMS_ACCESS_WRITE, 7);
+}
+
+static int act_notify(struct stage *stage)
+{
+	return gms_fault_notify(stage->space, NULL, NULL);
+}
 
 static int act_region_add(struct stage *stage)
 {
@@ -300,6 +394,17 @@ static const struct scenario scenarios[] = {
 	{ "split 2M", prepare_nothing, act_split_2m, false, 0, 0 },
 	{ "split 1G", prepare_nothing, act_split_1g, false, 0, 0 },
 	{ "reserve", prepare_nothing, act_reserve, true, 0, 0 },
+	{ "first access", prepare_ragged, act_access, false, 0, 0 },
+	{ "first freeze", prepare_ragged, act_freeze, false, 0, 0 },
+	{ "freeze again", prepare_frozen, act_freeze, false, 0, 0 },
+	{ "thaw a part", prepare_frozen, act_thaw, false, 0, 0 },
+	{ "thaw for good", prepare_frozen, act_melt, false, 0, 0 },
+	{ "a frozen region goes", prepare_frozen, act_remove_frozen, false, 0, 0 },
+	{ "miss", prepare_ragged, act_miss, false, 0, 0 },
+	{ "resolve", prepare_missing, act_resolve, true, 0, 0 },
+	{ "first fault", prepare_missing, act_fault, false, 0, 0 },
+	{ "fault", prepare_faults, act_fault, false, 0, 0 },
+	{ "whom to notify", prepare_ragged, act_notify, false, 0, 0 },
 #define HALVES(merge)	GMS_SPLIT_HALVES, GMS_MERGE_##merge
 	{ "share a page, halves", prepare_nothing, act_share_page, false, HALVES(EAGER) },
 	{ "share a span, halves", prepare_nothing, act_share_span, false, HALVES(DEFERRED) },
@@ -408,6 +513,7 @@ START_TEST(new_space_fails_cleanly)	/* _i & 1: all from the n-th on, or only it 
 		GMS_INIT(&opts);
 		opts.mem = &mem.ops;
 		opts.split = _i & 2 ? GMS_SPLIT_HALVES : GMS_SPLIT_LEVELS;
+		opts.flags = _i & 2 ? GMS_SPACE_ACCESS : 0;
 		fx_mem_fail_after(&mem, n, _i & 1);
 		err = gms_space_new(&space, &opts);
 		if (!mem.refused) {
