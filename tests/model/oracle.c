@@ -2,7 +2,7 @@
 /*
  * oracle.c - what a space must be, kept the plainest way there is.
  */
-#include "oracle.h"
+#include "touch.h"
 
 #define S	GMS_STATE_SHARED
 #define D	GMS_STATE_DIRECT_MAP
@@ -34,6 +34,7 @@ void oracle_init(struct oracle *o, uint32_t profile, uint32_t split, uint32_t me
 	o->next = calloc(npages, sizeof(*o->next));
 	o->order = calloc(npages, sizeof(*o->order));
 	o->turned_at = calloc(npages, sizeof(*o->turned_at));
+	o->frozen = calloc(npages, sizeof(*o->frozen));
 	for (gms_gfn gfn = 0; gfn < npages; gfn++)
 		o->state[gfn] = GMS_HOLE;
 }
@@ -44,6 +45,7 @@ void oracle_free(struct oracle *o)
 	free(o->next);
 	free(o->order);
 	free(o->turned_at);
+	free(o->frozen);
 }
 
 bool oracle_meet(struct gms_range a, struct gms_range b)
@@ -100,8 +102,10 @@ void oracle_region_remove(struct oracle *o, struct oracle_region *region)
 {
 	const struct gms_range range = region->range;
 
-	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++)
+	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++) {
 		o->state[gfn] = GMS_HOLE;
+		o->frozen[gfn] = 0;
+	}
 	region->id = 0;
 }
 
@@ -193,6 +197,8 @@ static gms_state judge_page(struct oracle *o, gms_gfn gfn, gms_state set, gms_st
 	if (v->nerrors < 4 && (old & ~new & (S | P | D) || new & ~old & GMS_STATE_MISSING) &&
 	    oracle_pinned(o, FX_RANGE(gfn, 1)))
 		refuse(v, gfn, -EAGAIN, GMS_REASON_PINNED);
+	if (v->nerrors < 5 && touch_forbids(o->touch, gfn, old, new))
+		refuse(v, gfn, -EAGAIN, GMS_REASON_ACCESS);
 	return new;
 }
 
@@ -433,6 +439,8 @@ void oracle_commit(struct oracle *o, const struct gms_change *changes, size_t n,
 	     gfn = next_named(o, changes, n, gfn + 1)) {
 		bool turns = (o->state[gfn] ^ o->next[gfn]) & S;
 
+		if ((o->state[gfn] ^ o->next[gfn]) & GMS_STATE_FROZEN)
+			o->frozen[gfn] = !!(o->next[gfn] & GMS_STATE_FROZEN);
 		o->state[gfn] = o->next[gfn];
 		if (!turns)
 			continue;

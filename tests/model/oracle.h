@@ -22,11 +22,14 @@
 /* What the ledger counts folios as, when they are cut or merged. */
 enum { ORACLE_1G, ORACLE_2M, ORACLE_OTHER };
 
+struct touch;
+
 enum oracle_direct_map { ORACLE_TOLD, ORACLE_ALWAYS, ORACLE_FOLLOWS, ORACLE_NEVER };
 
 struct oracle_region {
 	struct gms_range range;
 	uint32_t base_order;
+	uint32_t fault_order;
 	uint32_t id;		/* 0: not there now */
 	bool	 hosted;	/* has the host as its backend */
 };
@@ -41,8 +44,8 @@ struct oracle_pin {
 
 /* Errors that an operation may answer with, and the page it must name. */
 struct oracle_verdict {
-	int	 errors[4];	/* the first nerrors; none: it succeeds */
-	uint32_t reasons[4];
+	int	 errors[5];	/* the first nerrors; none: it succeeds */
+	uint32_t reasons[5];
 	unsigned nerrors;
 	gms_gfn	 gfn;		/* lowest refused page */
 	bool	 also_fine;	/* success, changing nothing, is right too */
@@ -67,6 +70,8 @@ struct oracle {
 	gms_state *next;		/* states after the batch in hand */
 	uint8_t	*order;			/* of the page's folio */
 	uint64_t *turned_at;		/* with which commit the page turned last */
+	uint32_t *frozen;		/* how often */
+	const struct touch *touch;	/* who touches (touch.h) */
 	struct oracle_region region[ORACLE_REGIONS];
 	struct oracle_pin pin[ORACLE_PINS];
 	uint64_t age;

@@ -8,6 +8,7 @@
  * GMS_SEED replays: each test draws from a stream of its own.
  */
 #include "hear.h"
+#include "touch.h"
 
 #include <stdarg.h>
 
@@ -70,6 +71,7 @@ static struct {
 	struct fx_mem	  mem;
 	struct fx_rand	  rand;
 	struct oracle	  o;
+	struct touch	  touch;
 	struct gms_range  around;	/* what the last step was about */
 	uint64_t	  step, done, refused, unclear;
 	char		  story[STORY][200];
@@ -322,6 +324,7 @@ static void progress(struct gms_change *batch, size_t n, const struct oracle_ver
 	AGREE(result.next == verdict->gfn, "next 0x%" PRIx64 ", should be 0x%" PRIx64, result.next,
 	      verdict->gfn);
 	m.o.event[GMS_ACCT_BLOCKED] += err == -EAGAIN || err == -EBUSY;
+	m.o.event[GMS_ACCT_CONVERT_WAITS] += result.error_reason == GMS_REASON_ACCESS;
 	for (size_t i = 0; i < n; i++) {
 		struct gms_range *r = &batch[i].range;
 
@@ -436,6 +439,7 @@ static void step_convert(void)
 	if (verdict.nerrors) {
 		agree_refusal(&verdict, err, &result);
 		m.o.event[GMS_ACCT_BLOCKED] += err == -EAGAIN || err == -EBUSY;
+		m.o.event[GMS_ACCT_CONVERT_WAITS] += result.error_reason == GMS_REASON_ACCESS;
 		return;
 	}
 	AGREE(!err, "convert: %s, should succeed", gms_strerror(err));
@@ -630,8 +634,10 @@ static void add_region(int i, gms_state state)
 	region->range = FX_RANGE(place->first, place->npages);
 	region->base_order = place->base_order;
 	region->hosted = place->hosted;
+	region->fault_order = i == 0 ? 9 : 0;
 	fx_region_opts(&opts, region->range, place->base_order, state,
 		       place->hosted ? m.host : NULL);
+	opts.fault_order = region->fault_order;
 	m.around = region->range;
 	mishap = m.step ? arm() : (struct mishap){ 0 };
 	err = gms_region_add(m.space, &opts, &id);
@@ -654,7 +660,7 @@ static void step_region(void)
 	struct oracle_region *region = &m.o.region[i];
 	gms_state state = (gms_state)fx_rand_u64(&m.rand) & m.o.known &
 			  (S | GMS_STATE_POPULATED | GMS_STATE_DIRTY | GMS_STATE_USER0);
-	bool pinned;
+	bool held;
 	int err;
 
 	if (!m.guest->place[i].npages)
@@ -672,23 +678,35 @@ static void step_region(void)
 		add_region(i, state);
 		return;
 	}
-	pinned = oracle_pinned(&m.o, region->range);
+	held = oracle_pinned(&m.o, region->range) || touch_any(&m.touch, region->range);
 	m.around = region->range;
 	err = gms_region_remove(m.space, region->id);
 	tell("remove region 0x%" PRIx64 "+%" PRIu64 " = %d", region->range.first,
 	     region->range.npages, err);
-	AGREE(err == (pinned ? -EAGAIN : 0), "region remove: %s, %s", gms_strerror(err),
-	      pinned ? "it is pinned" : "nothing is pinned");
+	AGREE(err == (held ? -EAGAIN : 0), "region remove: %s, %s", gms_strerror(err),
+	      held ? "it is held" : "nobody holds it");
 	if (!err)
 		oracle_region_remove(&m.o, region);
+}
+
+static void step_touch(void)
+{
+	char line[160] = "";
+
+	m.around = draw_range();
+	touch_step(&m.touch, &m.o, m.space, &m.rand, m.around, line, sizeof(line));
+	if (line[0])
+		tell("%s", line);
 }
 
 static void step(void)
 {
 	uint64_t draw = below(100);
 
-	if (draw < 56)
+	if (draw < 45)
 		step_convert();
+	else if (draw < 56)
+		step_touch();
 	else if (draw < 70)
 		step_pin();
 	else if (draw < 84)
@@ -721,11 +739,14 @@ static void run_model(const struct guest *guest, uint32_t profile, const uint32_
 	opts.split = policy[0];
 	opts.merge = policy[1];
 	opts.mem = &m.mem.ops;
+	opts.flags = stream % 2 ? GMS_SPACE_ACCESS : 0;
+	opts.access_wait_ns = 1;
 	opts.merge_after_commits = policy[1] == GMS_MERGE_DEFERRED ? MERGE_AFTER : 0;
 	ck_assert_int_eq(gms_space_new(&m.space, &opts), 0);
 	m.host->space = m.space;
 	oracle_init(&m.o, profile, policy[0], policy[1], guest->npages);
 	m.o.merge_after = opts.merge_after_commits;
+	m.o.touch = &m.touch;
 	for (int i = 0; i < ORACLE_REGIONS; i++)
 		if (guest->place[i].npages)
 			add_region(i, (m.o.direct_map == ORACLE_TOLD ? D : 0) |
@@ -733,6 +754,7 @@ static void run_model(const struct guest *guest, uint32_t profile, const uint32_
 	hear_begin(&m.hear, m.space);
 	for (m.step = 1; m.step <= steps; m.step++) {
 		step();
+		touch_settle(&m.touch, &m.o);
 		hear_count(&m.hear, &m.o);
 		if (m.around.npages > 2048)
 			m.around.npages = 2048;
