@@ -159,6 +159,7 @@ int ioctl(int fd, unsigned long request, ...)
 static struct gms_kvm_memory *memory;
 static struct gms_space *space;
 static struct gms_backing *backing;
+static bool without_zero;	/* the mapping's backend puts no zeros */
 
 static void open_kernel(void)
 {
@@ -183,6 +184,7 @@ static void begin(uint32_t flags, int gmem_fd, gms_state state)
 	struct gms_kvm_memory_opts how;
 	struct gms_space_opts rules;
 	struct gms_region_opts region;
+	struct gms_backend behind;
 
 	GMS_INIT(&opts);
 	opts.bytes = PAGES * LX_PAGE;
@@ -190,8 +192,11 @@ static void begin(uint32_t flags, int gmem_fd, gms_state state)
 	memset(gms_backing_hva(backing), 0x11, opts.bytes);
 	GMS_INIT(&region);
 	ck_assert_int_eq(gms_backing_region(backing, FIRST, 9, state, &region), 0);
+	behind = *region.backend;
+	if (without_zero)
+		behind.zero = NULL;
 	GMS_INIT(&how);
-	how.shared = region.backend;
+	how.shared = &behind;
 	how.gmem_offset_bytes = GMEM_PAGE * LX_PAGE;
 	how.vm_fd = kernel.vm_fd;
 	how.gmem_fd = gmem_fd;
@@ -437,14 +442,32 @@ START_TEST(contents_that_cannot_be_are_refused)
 	kernel_agrees();
 	end();
 
+	without_zero = true;
 	begin_halves(GMS_KVM_MEMORY_IN_PLACE);
-	ck_assert_int_eq(gms_convert(space, both_ways, NRUNS, &opts, NULL), 0);
+	ck_assert_int_eq(gms_convert(space, both_ways, 2, &opts, NULL), 0);
 	opts.content = GMS_CONTENT_ZERO;
 	kernel.calls = 0;
-	ck_assert_int_eq(gms_unshare(space, both_ways[0].range, NULL), 0);
-	ck_assert_uint_eq(kernel.calls, 1);
-	ck_assert_int_eq(gms_convert(space, both_ways, 1, &opts, NULL), -EOPNOTSUPP);
-	ck_assert_uint_eq(kernel.calls, 1);
+	ck_assert_int_eq(gms_convert(space, both_ways + 2, 1, &opts, NULL), -EOPNOTSUPP);
+	ck_assert_uint_eq(kernel.calls, 0);
+	kernel_agrees();
+	end();
+	without_zero = false;
+}
+END_TEST
+
+/* In place the one half there is holds both: who maps it zeroes it. */
+START_TEST(zeros_in_place_are_of_the_mappings_backend)
+{
+	struct gms_convert_opts opts;
+
+	GMS_INIT(&opts);
+	opts.content = GMS_CONTENT_ZERO;
+	begin_halves(GMS_KVM_MEMORY_IN_PLACE);
+	ck_assert_int_eq(gms_convert(space, both_ways, 3, &opts, NULL), 0);
+	ck_assert_uint_eq(shared_byte(3), 0);
+	ck_assert_uint_eq(shared_byte(8), 0x11);
+	ck_assert_int_eq(gms_share(space, LX_RANGE(FIRST + 8, 1), NULL), 0);
+	ck_assert_uint_eq(shared_byte(8), 0x11);
 	kernel_agrees();
 	end();
 }
@@ -650,6 +673,7 @@ int main(void)
 	tcase_add_loop_test(contents, punching_gives_back_the_half_that_was_left, 0, 2);
 	tcase_add_loop_test(contents, zeros_are_in_the_half_that_is_entered, 0, 2);
 	tcase_add_test(contents, contents_that_cannot_be_are_refused);
+	tcase_add_test(contents, zeros_in_place_are_of_the_mappings_backend);
 	tcase_add_test(contents, hole_that_is_refused_is_counted_and_stops_nothing);
 	tcase_add_test(contents, discard_is_of_both_halves_and_populate_of_one);
 	tcase_add_checked_fixture(vcpu, open_kernel, close_kernel);
