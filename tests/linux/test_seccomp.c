@@ -26,6 +26,7 @@
 #include <linux/seccomp.h>
 
 #include "seccomp_runs.h"
+#include "settings.h"
 
 /* More than any row has, twice. */
 #define CODE_MAX	512
@@ -191,6 +192,22 @@ static const struct gms_linux_call *row_of(const char *name)
 	return NULL;
 }
 
+/* As some row has it. */
+static const char *name_of(const struct outcome *seen)
+{
+	const struct gms_linux_call *rows;
+	size_t n;
+
+	rows = gms_linux_calls(&n);
+	for (size_t i = 0; i < n; i++) {
+		for (size_t s = 0; s < rows[i].nsyscalls; s++) {
+			if (rows[i].syscalls[s].number == seen->number)
+				return rows[i].syscalls[s].name;
+		}
+	}
+	return "of another name";
+}
+
 START_TEST(call_makes_what_its_row_lists)	/* _i: which run */
 {
 	const struct sc_run *run = &sc_runs[_i];
@@ -203,9 +220,9 @@ START_TEST(call_makes_what_its_row_lists)	/* _i: which run */
 		return;
 	}
 	seen = run_one(run, row, SIZE_MAX);
-	ck_assert_msg(!seen.refused, "%s (%s): makes system call %d (request %#" PRIx64
-		      "), which its row does not list", run->call, run->what, seen.number,
-		      seen.request);
+	ck_assert_msg(!seen.refused, "%s (%s): makes system call %d, %s (second argument %#"
+		      PRIx64 "), which its row does not list", run->call, run->what, seen.number,
+		      name_of(&seen), seen.request);
 	ck_assert_msg(seen.done && !seen.error, "%s (%s): failed at line %d of its run",
 		      run->call, run->what, seen.error);
 }
@@ -364,6 +381,9 @@ int main(void)
 	const char *why = cannot_filter();
 	size_t rows;
 
+	lx_settings_begin();
+	if (lx_settings_huge(LX_HUGE_2M, 2) || lx_settings_thp())
+		printf("runs on huge pages are left out where there are none: only root sets them\n");
 	mallopt(M_MMAP_THRESHOLD, 1 << 30);
 	mallopt(M_ARENA_MAX, 1);
 	report = mmap(NULL, sizeof(*report), PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS,
