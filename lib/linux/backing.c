@@ -228,7 +228,7 @@ static int make_agree(struct gms_backing *backing, gms_state state)
 
 	if (backing->error[GMS_BACKING_CAN_TOUCH])
 		return state & GMS_STATE_SHARED ? -EOPNOTSUPP : 0;
-	if (state & GMS_STATE_SHARED)
+	if (state & GMS_STATE_SHARED && !(state & GMS_STATE_FROZEN))
 		return gms__linux_restore(&backing->revoker, &whole, 1, &ndone, NULL);
 	return gms__linux_revoke(&backing->revoker, &whole, 1, &ndone, NULL);
 }

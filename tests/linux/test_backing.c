@@ -296,6 +296,26 @@ START_TEST(region_makes_the_mapping_agree_with_the_state)
 }
 END_TEST
 
+START_TEST(region_that_begins_frozen_is_out_of_reach)
+{
+	struct gms_backing *backing = memfd_backing(4 << 20, GMS_REVOKE_BEST);
+	const char *hva = gms_backing_hva(backing);
+	struct gms_region_opts region;
+	struct gms_space *space;
+
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_backing_region(backing, 0, 9, GMS_STATE_SHARED | GMS_STATE_FROZEN,
+					    &region), 0);
+	ck_assert(!lx_reaches(hva + 5 * LX_PAGE));
+	ck_assert_int_eq(gms_space_new(&space, NULL), 0);
+	ck_assert_int_eq(gms_region_add(space, &region, NULL), 0);
+	ck_assert_int_eq(gms_thaw(space, LX_RANGE(5, 1), NULL), 0);
+	ck_assert(lx_reaches(hva + 5 * LX_PAGE) && !lx_reaches(hva + 6 * LX_PAGE));
+	gms_space_free(space);
+	gms_backing_free(backing);
+}
+END_TEST
+
 START_TEST(region_of_null_or_a_wrong_size_is_refused_and_changes_nothing)
 {
 	struct gms_backing *backing = memfd_backing(1 << 21, GMS_REVOKE_BEST);
@@ -662,6 +682,7 @@ int main(void)
 			tcase_add_loop_test(region, region_makes_the_mapping_agree_with_the_state,
 					    way, way + 1);
 	}
+	tcase_add_test(region, region_that_begins_frozen_is_out_of_reach);
 	tcase_add_test(region, region_of_null_or_a_wrong_size_is_refused_and_changes_nothing);
 	tcase_add_test(region, runs_outside_the_backing_are_refused_and_change_nothing);
 	return lx_run(suite);

@@ -12,26 +12,33 @@
 #define S	GMS_STATE_SHARED
 #define P	GMS_STATE_POPULATED
 #define D	GMS_STATE_DIRECT_MAP
+#define F	GMS_STATE_FROZEN
 
 #define CHANGES_MAX	40u
 #define LOOK_MAX	512u
 
 static bool is_whole(const struct lx_world *world, uint64_t n)
 {
-	return world->nprivate[n / world->unit_pages] == world->unit_pages;
+	return world->nrevoked[n / world->unit_pages] == world->unit_pages;
+}
+
+/* What the books say of a page: may the VMM touch it? */
+static bool may_touch(gms_state state)
+{
+	return (state & (S | F)) == S;
 }
 
 bool lx_world_reach(const struct lx_world *world, uint64_t n)
 {
 	if (!lx_world_can(world, GMS_BACKING_CAN_TOUCH))
 		return false;
-	return world->state[n] & S || !is_whole(world, n);
+	return may_touch(world->state[n]) || !is_whole(world, n);
 }
 
 static void set_state(struct lx_world *world, uint64_t n, gms_state state)
 {
-	if ((state ^ world->state[n]) & S)
-		world->nprivate[n / world->unit_pages] += state & S ? -UINT64_C(1) : 1;
+	world->nrevoked[n / world->unit_pages] -= !may_touch(world->state[n]);
+	world->nrevoked[n / world->unit_pages] += !may_touch(state);
 	world->state[n] = state;
 }
 
@@ -51,11 +58,12 @@ void lx_world_new(struct lx_world *world, uint32_t kind, uint32_t revoke, uint64
 	world->unit_pages = world->info.revoke_bytes > LX_PAGE ? world->info.revoke_bytes / LX_PAGE
 							      : 1;
 	world->state = calloc(npages, sizeof(*world->state));
+	world->nfrozen = calloc(npages, 1);
 	world->word = calloc(npages, sizeof(*world->word));
-	world->nprivate = calloc(npages / world->unit_pages, sizeof(*world->nprivate));
+	world->nrevoked = calloc(npages / world->unit_pages, sizeof(*world->nrevoked));
 	world->page = mmap(NULL, LX_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
-	ck_assert(world->state && world->word && world->nprivate && world->page != MAP_FAILED);
+	ck_assert(world->state && world->nfrozen && world->word && world->nrevoked && world->page != MAP_FAILED);
 	for (uint64_t n = 0; n < npages; n++) {
 		world->state[n] = S;
 		set_state(world, n, state & (S | P));
@@ -86,13 +94,20 @@ void lx_world_free(struct lx_world *world)
 	lx_guest_free(&world->guest);
 	munmap(world->page, LX_PAGE);
 	free(world->state);
+	free(world->nfrozen);
 	free(world->word);
-	free(world->nprivate);
+	free(world->nrevoked);
 }
 
-/* What the library must answer: 0, or -EOPNOTSUPP if a page turns as it cannot. */
+/*
+ * What the library must answer: 0, -EBUSY if a page that turns private is frozen, or
+ * -EOPNOTSUPP if one turns as it cannot.
+ */
 static int expect(const struct lx_world *world, const gms_state *after, uint64_t low, uint64_t high)
 {
+	for (uint64_t n = low; n < high; n++)
+		if (world->state[n] & F && world->state[n] & ~after[n - low] & S)
+			return -EBUSY;
 	for (uint64_t n = low; n < high; n++) {
 		const gms_state on = after[n - low] & ~world->state[n];
 
@@ -188,7 +203,7 @@ void lx_world_write(struct lx_world *world, uint64_t first, uint64_t npages)
 	}
 	for (uint64_t n = first; n < first + npages; n++) {
 		/* What the books say has no memory is not written to. */
-		if (!(world->state[n] & S) || (!(world->state[n] & P) &&
+		if (!may_touch(world->state[n]) || (!(world->state[n] & P) &&
 		    lx_world_can(world, GMS_BACKING_CAN_POPULATE)))
 			continue;
 		put(lx_page(&world->guest, n), ++world->next_word);
@@ -252,15 +267,19 @@ static void pinned_batch(struct lx_world *world)
 	const struct gms_change change = { range, 0, discard ? P : S };
 	const uint64_t n = held - world->guest.first;
 	struct gms_convert_result result;
+	unsigned int frozen = 0;
 	gms_pin_id pin;
 	int rc;
 
 	rc = gms_pin(world->guest.space, LX_RANGE(held, 1), GMS_PIN_LONGTERM, 1, &pin, NULL);
-	ck_assert_int_eq(rc, world->state[n] & S && lx_world_can(world, GMS_BACKING_CAN_GUP)
-			     ? 0 : -EFAULT);
+	ck_assert_int_eq(rc, may_touch(world->state[n]) &&
+			     lx_world_can(world, GMS_BACKING_CAN_GUP) ? 0 : -EFAULT);
 	if (rc)
 		return;
-	if (world->state[n] & (discard ? P : S)) {
+	for (uint64_t k = 0; k < range.npages && !discard; k++)
+		frozen |= world->nfrozen[range.first - world->guest.first + k];
+	/* What is frozen stands in the way too, maybe at a lower page. */
+	if (world->state[n] & (discard ? P : S) && !frozen) {
 		GMS_INIT(&result);
 		ck_assert_int_eq(gms_convert(world->guest.space, &change, 1, NULL, &result),
 				 -EAGAIN);
@@ -270,12 +289,60 @@ static void pinned_batch(struct lx_world *world)
 	ck_assert_int_eq(gms_unpin(world->guest.space, pin), 0);
 }
 
+/* Freeze a range, or thaw it if all of it is frozen. Where the host stays out there is nothing to. */
+static void freeze_or_thaw(struct lx_world *world, struct gms_range range)
+{
+	const bool thaw = fx_rand_odds(&world->rand, 3, 5);
+	const uint64_t first = range.first - world->guest.first;
+	int want = 0;
+
+	if (!lx_world_can(world, GMS_BACKING_CAN_TOUCH))
+		return;
+	if (!thaw && range.npages > 4 * LX_2M)
+		range.npages = 4 * LX_2M;
+	for (uint64_t n = first; n < first + range.npages; n++) {
+		if (thaw && !world->nfrozen[n])
+			want = -EALREADY;
+		if (!thaw && world->nfrozen[n] == UINT8_MAX)
+			return;
+	}
+	ck_assert_int_eq(thaw ? gms_thaw(world->guest.space, range, NULL)
+			      : gms_freeze(world->guest.space, range, 0, NULL), want);
+	for (uint64_t n = first; !want && n < first + range.npages; n++) {
+		world->nfrozen[n] += thaw ? -1 : 1;
+		set_state(world, n, (world->state[n] & ~F) | (world->nfrozen[n] ? F : 0));
+	}
+}
+
+/* Thaw all that is frozen, run by run and as often as it is. */
+static void thaw_all(struct lx_world *world)
+{
+	for (uint64_t n = 0, end; n < world->guest.npages; n = end) {
+		for (end = n + 1; end < world->guest.npages &&
+		     world->nfrozen[end] == world->nfrozen[n]; end++)
+			;
+		for (; world->nfrozen[n]; world->nfrozen[n]--)
+			ck_assert_int_eq(gms_thaw(world->guest.space,
+						  LX_RANGE(world->guest.first + n, end - n), NULL),
+					 0);
+		for (uint64_t k = n; k < end; k++) {
+			world->nfrozen[k] = 0;
+			set_state(world, k, world->state[k] & ~F);
+		}
+	}
+}
+
 void lx_world_step(struct lx_world *world)
 {
 	const struct gms_range range = any_range(world);
 	uint64_t npages = range.npages;
 
-	switch (fx_rand_below(&world->rand, 6)) {
+	if (fx_rand_odds(&world->rand, 1, 12))
+		thaw_all(world);
+	switch (fx_rand_below(&world->rand, 8)) {
+	case 6:
+		freeze_or_thaw(world, range);
+		break;
 	case 0:
 		pinned_batch(world);
 		break;
@@ -374,7 +441,7 @@ static bool is_eligible(const struct lx_world *world, uint64_t n, uint32_t flags
 
 static void look_at(struct lx_world *world, uint64_t n)
 {
-	const bool reach = lx_world_reach(world, n), shared = world->state[n] & S;
+	const bool reach = lx_world_reach(world, n), shared = may_touch(world->state[n]);
 	const bool gup = reach && lx_world_can(world, GMS_BACKING_CAN_GUP);
 	const gms_state state = gms_state_at(world->guest.space, world->guest.first + n);
 	const bool mapped = lx_world_can(world, GMS_BACKING_CAN_MAP);
@@ -387,7 +454,7 @@ static void look_at(struct lx_world *world, uint64_t n)
 	char why[160];
 	long rc;
 
-	ck_page((state & (S | P)) == world->state[n], "the books say 0x%x", state);
+	ck_page((state & (S | P | F)) == world->state[n], "the books say 0x%x", state);
 	rc = gms_backing_exposed(world->guest.backing, n * LX_PAGE, 1, &exposed);
 	ck_page(!rc && exposed == (by_host && !shared && !is_whole(world, n)),
 		"exposed: %ld, %" PRIu64, rc, exposed);
@@ -435,7 +502,8 @@ static void look_at(struct lx_world *world, uint64_t n)
 	return;
 wrong:
 	ck_abort_msg("%s: page %" PRIu64 ", %s, %spopulated: %s",
-		     gms_backing_kind_name(world->info.kind), n, shared ? "shared" : "private",
+		     gms_backing_kind_name(world->info.kind), n,
+		     world->state[n] & F ? "frozen" : shared ? "shared" : "private",
 		     world->state[n] & P ? "" : "not ", why);
 }
 

@@ -20,9 +20,10 @@ struct lx_world {
 	struct lx_guest guest;
 	struct gms_backing_info info;
 	struct fx_rand rand;
-	gms_state *state;	/* SHARED and POPULATED, of each page */
+	gms_state *state;	/* SHARED, POPULATED and FROZEN, of each page */
+	unsigned char *nfrozen;	/* how often each page is frozen */
 	uint64_t  *word;	/* first in the page */
-	uint64_t  *nprivate;	/* of each unit that is revoked whole */
+	uint64_t  *nrevoked;	/* private or frozen pages, of each unit that is revoked whole */
 	uint64_t   unit_pages;	/* 1: each page is revoked alone */
 	uint64_t   next_word;
 	struct lx_reader reader;
@@ -51,7 +52,7 @@ bool lx_world_reach(const struct lx_world *world, uint64_t n);
 void lx_world_convert(struct lx_world *world, const struct gms_change *changes, size_t n,
 		      uint32_t content);
 
-/* One random step: a batch, words written, or a conversion that a pin stops. */
+/* One random step: a batch, words written, pages frozen, or a conversion that a pin stops. */
 void lx_world_step(struct lx_world *world);
 
 /* Write new words to pages that may be written, by the host or by the guest. */

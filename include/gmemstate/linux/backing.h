@@ -239,7 +239,7 @@ GMS_API GMS_MUST_CHECK int
 gms_backing_can(const struct gms_backing *backing, uint32_t ability, const char **why);
 
 /**
- * @brief Count pages that are private, and within the VMM's reach all the same.
+ * @brief Count pages that are private or frozen, and within the VMM's reach all the same.
  *
  * They share a huge page with shared ones, or the backing was told not to revoke.
  * Asked for a single page: is what the books say of it enforced?
@@ -289,7 +289,7 @@ GMS_API const char *gms_backing_ability_name(uint32_t ability);
  * @brief Describe the whole backing as a region, and make the mapping agree.
  *
  * Fills in everything gms_region_add() wants: backing id (the descriptor),
- * offset, address, backend. If @p state is private, the VMM's access to the
+ * offset, address, backend. If @p state is private or frozen, the VMM's access to the
  * whole backing is revoked here and now, else it is restored. Memory that the kernel
  * refuses to pin is described without DIRECT_MAP, so that gms_gup_query() says so; its
  * space needs a profile that leaves it there (SECRETMEM, or GENERIC).
