@@ -10,7 +10,9 @@
 #include <gmemstate/linux/backing.h>
 #include <gmemstate/linux/calibrate.h>
 #include <gmemstate/linux/kvm.h>
+#include <gmemstate/linux/populate.h>
 #include <gmemstate/linux/probe.h>
 #include <gmemstate/linux/seccomp.h>
+#include <gmemstate/linux/uffd.h>
 
 #endif

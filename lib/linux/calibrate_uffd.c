@@ -123,7 +123,7 @@ static int uffd_open(uint64_t features)
 
 	if (fd == -EPERM)
 		fd = (int)gms__linux_result(syscall(SYS_userfaultfd,
-						    flags | GMS_UFFD_USER_MODE_ONLY), saved);
+						    flags | GMS__UFFD_USER_MODE_ONLY), saved);
 	if (fd < 0)
 		return fd;
 	rc = gms__linux_ioctl(fd, UFFDIO_API, &api);

@@ -190,14 +190,12 @@ static int probe_guard(const struct gms__linux_probe *probe,
 
 static int probe_uffd(void)
 {
-	const int saved = errno;
 	struct uffdio_api api = { .api = UFFD_API };
-	int fd = (int)gms__linux_result(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK), saved);
+	int fd = gms__linux_userfaultfd(O_CLOEXEC | O_NONBLOCK);
 	int rc;
 
 	if (fd == -EPERM)
-		fd = (int)gms__linux_result(syscall(SYS_userfaultfd, O_CLOEXEC | O_NONBLOCK |
-						    GMS_UFFD_USER_MODE_ONLY), saved);
+		fd = gms__linux_userfaultfd(O_CLOEXEC | O_NONBLOCK | GMS__UFFD_USER_MODE_ONLY);
 	if (fd < 0)
 		return fd;
 	rc = gms__linux_ioctl(fd, UFFDIO_API, &api);

@@ -12,12 +12,15 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdint.h>
+#include <sys/eventfd.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "linux/uapi.h"
@@ -210,6 +213,61 @@ static inline long gms__linux_process_madvise(int pidfd, const struct iovec *iov
 	const int saved = errno;
 
 	return gms__linux_result(syscall(SYS_process_madvise, pidfd, iov, niov, advice, 0), saved);
+}
+
+static inline int gms__linux_userfaultfd(int flags)
+{
+	const int saved = errno;
+
+	return (int)gms__linux_result(syscall(SYS_userfaultfd, flags), saved);
+}
+
+static inline int gms__linux_eventfd(void)
+{
+	const int saved = errno;
+
+	return (int)gms__linux_result(eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK), saved);
+}
+
+/* An eventfd that is full is readable already: there is nothing to be told. */
+static inline void gms__linux_eventfd_post(int fd)
+{
+	const uint64_t one = 1;
+	const int saved = errno;
+
+	(void)gms__linux_result(write(fd, &one, sizeof(one)), saved);
+}
+
+static inline long gms__linux_read(int fd, void *to, size_t bytes)
+{
+	const int saved = errno;
+
+	return gms__linux_result(read(fd, to, bytes), saved);
+}
+
+/* 1: readable; 0: not in that time (UINT64_MAX: no limit); or a negative errno. */
+static inline int gms__linux_wait_readable(int fd, uint64_t timeout_ns)
+{
+	struct timespec time = { .tv_sec = (time_t)(timeout_ns / 1000000000),
+				 .tv_nsec = (long)(timeout_ns % 1000000000) };
+	struct timespec *const until = timeout_ns == UINT64_MAX ? NULL : &time;
+	struct pollfd one = { .fd = fd, .events = POLLIN };
+	const int saved = errno;
+
+	return (int)gms__linux_result(syscall(SYS_ppoll, &one, 1, until, NULL, 0), saved);
+}
+
+/* A part of a file, shared, where the kernel likes: 0 and *@out, or a negative errno. */
+static inline int gms__linux_map_file(void **out, size_t bytes, int fd, uint64_t offset)
+{
+	const int saved = errno;
+	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
+	const int rc = mem == MAP_FAILED ? -errno : 0;
+
+	errno = saved;
+	if (!rc)
+		*out = mem;
+	return rc;
 }
 
 #endif

@@ -16,6 +16,7 @@
 
 #include <linux/ioctl.h>
 #include <linux/kvm.h>
+#include <linux/userfaultfd.h>
 
 /* Numbers above 424 are the same on every architecture but alpha. */
 #if !defined(__alpha__)
@@ -42,7 +43,26 @@
 #define GMS_HUGE_1G		(30u << 26)
 
 /* userfaultfd(2): faults of user mode only, which needs no privilege. */
-#define GMS_UFFD_USER_MODE_ONLY	1
+#define GMS__UFFD_USER_MODE_ONLY	1
+
+/* /dev/userfaultfd: a userfaultfd with the flags given, for who may open the device. */
+#define GMS__UFFD_IOC_NEW	_IO(UFFDIO, 0x00)
+
+/* uffdio_api::features. */
+#define GMS__UFFD_WP_SHMEM	(UINT64_C(1) << 12)
+#define GMS__UFFD_POISON	(UINT64_C(1) << 14)
+
+/* uffdio_continue::mode: write-protected. */
+#define GMS__UFFD_CONTINUE_WP	(UINT64_C(1) << 1)
+
+/* struct uffdio_poison */
+struct gms__uffd_poison {
+	struct uffdio_range range;
+	uint64_t mode;
+	int64_t	 updated;
+};
+
+#define GMS__UFFDIO_POISON	_IOWR(UFFDIO, 0x08, struct gms__uffd_poison)
 
 /* KVM_CHECK_EXTENSION. */
 #define GMS_KVM_CAP_USER_MEMORY2	231
@@ -165,6 +185,8 @@ _Static_assert(offsetof(struct gms__kvm_hypercall, ret) ==
 _Static_assert(offsetof(struct kvm_run, hypercall) == offsetof(struct kvm_run, hw),
 	       "kvm_run::hypercall");
 _Static_assert(sizeof(struct gms__kvm_memory_fault) == 24, "kvm_run::memory_fault");
+_Static_assert(sizeof(struct gms__uffd_poison) == 32, "uffdio_poison");
+_Static_assert(sizeof(struct uffd_msg) == 32, "uffd_msg");
 _Static_assert(sizeof(struct gms__io_uring_params) == 120, "io_uring_params");
 _Static_assert(offsetof(struct kvm_run, hw) == 32, "the union of kvm_run");
 _Static_assert(offsetof(struct kvm_run, mmio) == offsetof(struct kvm_run, hw), "kvm_run::mmio");
@@ -193,6 +215,16 @@ _Static_assert(GMS_KVM_CAP_GUEST_MEMFD_FLAGS == KVM_CAP_GUEST_MEMFD_FLAGS, "flag
 #endif
 #ifdef KVM_EXIT_MEMORY_FAULT
 _Static_assert(GMS_KVM_REASON_MEMORY_FAULT == KVM_EXIT_MEMORY_FAULT, "exit reason");
+#endif
+#ifdef UFFDIO_POISON
+_Static_assert(GMS__UFFDIO_POISON == UFFDIO_POISON, "poison ioctl");
+_Static_assert(GMS__UFFD_POISON == UFFD_FEATURE_POISON, "poison feature");
+#endif
+#ifdef UFFDIO_CONTINUE_MODE_WP
+_Static_assert(GMS__UFFD_CONTINUE_WP == UFFDIO_CONTINUE_MODE_WP, "continue mode");
+#endif
+#ifdef USERFAULTFD_IOC_NEW
+_Static_assert(GMS__UFFD_IOC_NEW == USERFAULTFD_IOC_NEW, "device");
 #endif
 #ifdef MADV_GUARD_INSTALL
 _Static_assert(GMS_MADV_GUARD_INSTALL == MADV_GUARD_INSTALL, "guard install");

@@ -524,6 +524,20 @@ static const struct layout layouts[] = {
 	MEMBER(gms_kvm_exit, nr, 48),
 	MEMBER(gms_kvm_exit, args, 56),
 
+	/* linux/populate.h */
+	STRUCT(gms_populate_opts, 16),
+	MEMBER(gms_populate_opts, size, 0),
+	MEMBER(gms_populate_opts, way, 8),
+	MEMBER(gms_populate_opts, order, 12),
+
+	STRUCT(gms_populate_result, 40),
+	MEMBER(gms_populate_result, size, 0),
+	MEMBER(gms_populate_result, next, 8),
+	MEMBER(gms_populate_result, error_gfn, 16),
+	MEMBER(gms_populate_result, calls, 24),
+	MEMBER(gms_populate_result, way, 32),
+	MEMBER(gms_populate_result, reserved, 36),
+
 	/* linux/probe.h */
 	STRUCT(gms_host, 112),
 	MEMBER(gms_host, size, 0),
@@ -546,6 +560,33 @@ static const struct layout layouts[] = {
 	MEMBER(gms_linux_call, about, 8),
 	MEMBER(gms_linux_call, syscalls, 16),
 	MEMBER(gms_linux_call, nsyscalls, 24),
+
+	/* linux/uffd.h */
+	STRUCT(gms_uffd_opts, 24),
+	MEMBER(gms_uffd_opts, size, 0),
+	MEMBER(gms_uffd_opts, space, 8),
+	MEMBER(gms_uffd_opts, modes, 16),
+	MEMBER(gms_uffd_opts, flags, 20),
+
+	STRUCT(gms_uffd_info, 72),
+	MEMBER(gms_uffd_info, size, 0),
+	MEMBER(gms_uffd_info, features, 8),
+	MEMBER(gms_uffd_info, enabled, 16),
+	MEMBER(gms_uffd_info, events, 24),
+	MEMBER(gms_uffd_info, raised, 32),
+	MEMBER(gms_uffd_info, settled, 40),
+	MEMBER(gms_uffd_info, deferred, 48),
+	MEMBER(gms_uffd_info, ranges, 56),
+	MEMBER(gms_uffd_info, modes, 64),
+	MEMBER(gms_uffd_info, flags, 68),
+
+	STRUCT(gms_uffd_result, 48),
+	MEMBER(gms_uffd_result, size, 0),
+	MEMBER(gms_uffd_result, next, 8),
+	MEMBER(gms_uffd_result, done_pages, 16),
+	MEMBER(gms_uffd_result, present_pages, 24),
+	MEMBER(gms_uffd_result, file_pages, 32),
+	MEMBER(gms_uffd_result, calls, 40),
 
 	/* jemalloc.h */
 	STRUCT(gms_jemalloc_stats, 72),
@@ -917,6 +958,23 @@ static const struct number numbers[] = {
 	NUMBER(GMS_KVM_BITMAP_BYTES(65), 16),
 	NUMBER(GMS_KVM_ACCESS_WRITE, 0x1),
 	NUMBER(GMS_KVM_ACCESS_PRIVATE, 0x2),
+
+	/* linux/populate.h */
+	NUMBER(GMS_POPULATE_BEST, 0),
+	NUMBER(GMS_POPULATE_PWRITE, 1),
+	NUMBER(GMS_POPULATE_MEMCPY, 2),
+	NUMBER(GMS_POPULATE_ADVISE_MEMCPY, 3),
+
+	/* linux/uffd.h */
+	NUMBER(GMS_UFFD_MISSING, 0x1),
+	NUMBER(GMS_UFFD_MINOR, 0x2),
+	NUMBER(GMS_UFFD_WP, 0x4),
+	NUMBER(GMS_UFFD_KERNEL_FAULTS, 0x1),
+	NUMBER(GMS_UFFD_TRACK_MAPPED, 0x2),
+	NUMBER(GMS_UFFD_USER_MODE_ONLY, 0x4),
+	NUMBER(GMS_UFFD_PROTECTED, 0x1),
+	NUMBER(GMS_UFFD_SET_DIRTY, 0x2),
+	NUMBER(GMS_UFFD_CLEAR_DIRTY, 0x4),
 
 	/* linux/probe.h */
 	NUMBER(GMS_HOST_KVM, 0),
