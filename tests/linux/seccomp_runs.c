@@ -481,6 +481,15 @@ static int run_kvm_look(struct sc_world *w)
 /* A call that looks at something, and makes no call of its own. */
 #define LOOK(call, prepare, run)	{ call, "as it is", prepare, run, NULL, GMS_BACKING_MEMFD }
 
+static const char *lacks_uffd(uint32_t kind)
+{
+	(void)kind;
+	return gms_host_has(lx_host(), GMS_HOST_UFFD) ? NULL : "this host has no userfaultfd";
+}
+
+#define UFFD(call, prepare, run)	{ call, #prepare, prepare, run, lacks_uffd, \
+					  GMS_BACKING_MEMFD }
+
 const struct sc_run sc_runs[] = {
 	LOOK("gms_backing_ability_name", make_backing, run_backing_numbers),
 	LOOK("gms_backing_bytes", make_backing, run_backing_numbers),
@@ -527,6 +536,29 @@ const struct sc_run sc_runs[] = {
 	LOOK("gms_linux_calls", look_at_host, run_host_words),
 	LOOK("gms_linux_calls_write", look_at_host, run_host_words),
 	LOOK("gms_revoke_name", make_backing, run_backing_numbers),
+	LOOK("gms_fault_eventfd", sc_make_unpopulated, sc_run_fault_eventfd),
+	LOOK("gms_fault_eventfd_close", sc_make_eventfd, sc_run_fault_eventfd_close),
+	LOOK("gms_populate_name", look_at_host, run_host_words),
+	LOOK("gms_populate_write", sc_make_unpopulated, sc_run_populate),
+	UFFD("gms_uffd_add", sc_make_unregistered, sc_run_uffd_add),
+	UFFD("gms_uffd_arm", sc_make_filled, sc_run_uffd_arm),
+	UFFD("gms_uffd_block", sc_make_uffd, sc_run_uffd_look),
+	UFFD("gms_uffd_continue", sc_make_written, sc_run_uffd_continue),
+	UFFD("gms_uffd_copy", sc_make_uffd, sc_run_uffd_copy),
+	UFFD("gms_uffd_copy", sc_make_uffd_private, sc_run_uffd_copy),
+	UFFD("gms_uffd_fd", sc_make_uffd, sc_run_uffd_look),
+	UFFD("gms_uffd_fill", sc_make_uffd, sc_run_uffd_fill),
+	UFFD("gms_uffd_fill", sc_make_uffd_minor, sc_run_uffd_fill),
+	UFFD("gms_uffd_free", sc_make_uffd, sc_run_uffd_free),
+	UFFD("gms_uffd_get", sc_make_uffd, sc_run_uffd_look),
+	UFFD("gms_uffd_new", sc_make_unpopulated, sc_run_uffd_new),
+	UFFD("gms_uffd_poison", sc_make_uffd, sc_run_uffd_poison),
+	UFFD("gms_uffd_protect", sc_make_filled, sc_run_uffd_protect),
+	UFFD("gms_uffd_pump", sc_make_event, sc_run_uffd_pump),
+	UFFD("gms_uffd_remove", sc_make_filled, sc_run_uffd_remove),
+	UFFD("gms_uffd_unprotect", sc_make_filled, sc_run_uffd_unprotect),
+	UFFD("gms_uffd_wake", sc_make_uffd, sc_run_uffd_wake),
+	UFFD("gms_uffd_zero", sc_make_uffd, sc_run_uffd_zero),
 	KINDS("conversion", make_space, run_conversion),
 	{ "conversion", "mprotect", make_space_mprotect, run_conversion, NULL, GMS_BACKING_MEMFD },
 	{ "conversion", "madvise", make_space_guard, run_conversion, lacks_guard,
