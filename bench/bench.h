@@ -68,6 +68,9 @@ void concurrent_measure(struct bench *bench, const struct state *state);
 void writers_measure(struct bench *bench, const struct state *state);
 void writers_listener_measure(struct bench *bench, const struct state *state);
 
+/* touch.c: W15 */
+void touch_measure(struct bench *bench, const struct state *state);
+
 /* memory.c: W9 */
 void memory_measure(struct bench *bench, const struct state *state);
 void memory_adversary(struct bench *bench);
