@@ -8,6 +8,7 @@
 #define _GNU_SOURCE
 #include "support.h"
 
+#include <pthread.h>
 #include <stdarg.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
@@ -18,6 +19,7 @@
 
 #define FIRST		UINT64_C(0x100000)	/* of guest memory */
 #define PAGES		UINT64_C(1024)
+#define FAR		(UINT64_C(1) << 18)	/* a region of a second thread is 1 GiB on */
 #define GMEM_PAGE	UINT64_C(16)		/* where in the file it begins */
 #define PRIVATE		(UINT64_C(1) << 3)
 #define RUN_BYTES	0x3000u
@@ -43,6 +45,7 @@ struct pre_fault {
 static struct {
 	int vm_fd, gmem_fd, vcpu_fd;
 	bool private[PAGES];	/* by frame; in place by page of the file */
+	bool private_far[PAGES];
 	unsigned int calls;	/* that set attributes */
 	unsigned int fail_at;	/* the call that fails, from 1; 0: none */
 	int fail_errno;
@@ -80,6 +83,13 @@ static int set_attributes(const struct attributes *arg)
 {
 	if (arg->flags || !arg->size || arg->address % GMS_PAGE_SIZE || arg->size % GMS_PAGE_SIZE)
 		return fails(EINVAL);
+	if (arg->address >> GMS_PAGE_SHIFT >= FIRST + FAR) {	/* by a thread of its own */
+		const uint64_t first = (arg->address >> GMS_PAGE_SHIFT) - FIRST - FAR;
+
+		for (uint64_t p = first; p < first + (arg->size >> GMS_PAGE_SHIFT); p++)
+			kernel.private_far[p] = arg->attributes;
+		return 0;
+	}
 	if (due_to_fail())
 		return fails(kernel.fail_errno);
 	return set_pages((arg->address >> GMS_PAGE_SHIFT) - FIRST, arg->size >> GMS_PAGE_SHIFT,
@@ -508,6 +518,78 @@ START_TEST(discard_is_of_both_halves_and_populate_of_one)
 }
 END_TEST
 
+/* --- two commits at once --- */
+
+#define TURNS	400u
+
+struct turner {
+	gms_gfn first;
+	uint64_t seed;
+	int err;
+};
+
+static void *turn_at_random(void *ctx)
+{
+	struct turner *turner = ctx;
+
+	for (unsigned int i = 0; i < TURNS && !turner->err; i++) {
+		struct gms_range range;
+
+		turner->seed = turner->seed * UINT64_C(6364136223846793005) + 1;
+		range.first = turner->first + (turner->seed >> 40) % (PAGES - 64);
+		range.npages = 1 + (turner->seed >> 33) % 64;
+		turner->err = turner->seed >> 63 ? gms_share(space, range, NULL)
+						 : gms_unshare(space, range, NULL);
+	}
+	return NULL;
+}
+
+static void add_region(gms_gfn first)
+{
+	struct gms_region_opts region;
+
+	GMS_INIT(&region);
+	region.first = first;
+	region.npages = PAGES;
+	region.base_order = 9;
+	ck_assert_int_eq(gms_kvm_memory_region(memory, &region), 0);
+	ck_assert_int_eq(gms_region_add(space, &region, NULL), 0);
+}
+
+/* What each turned is given back by its own flush: at the end none is kept. */
+START_TEST(commits_in_two_gib_do_not_meet)
+{
+	struct turner turner[2] = { { FIRST, 1, 0 }, { FIRST + FAR, 2, 0 } };
+	struct gms_kvm_memory_opts how;
+	uint64_t wrong = 0;
+	pthread_t thread;
+
+	GMS_INIT(&how);
+	how.vm_fd = kernel.vm_fd;
+	how.gmem_fd = kernel.gmem_fd;
+	how.flags = GMS_KVM_MEMORY_PUNCH;
+	ck_assert_int_eq(gms_kvm_memory_new(&memory, &how), 0);
+	ck_assert_int_eq(gms_space_new(&space, NULL), 0);
+	add_region(FIRST);
+	add_region(FIRST + FAR);
+	ck_assert_int_eq(pthread_create(&thread, NULL, turn_at_random, &turner[1]), 0);
+	turn_at_random(&turner[0]);
+	ck_assert_int_eq(pthread_join(thread, NULL), 0);
+	ck_assert_int_eq(turner[0].err, 0);
+	ck_assert_int_eq(turner[1].err, 0);
+	for (uint64_t p = 0; p < PAGES; p++) {
+		wrong += kernel.private[p] ==
+			 !!(gms_state_at(space, FIRST + p) & GMS_STATE_SHARED);
+		wrong += kernel.private_far[p] ==
+			 !!(gms_state_at(space, FIRST + FAR + p) & GMS_STATE_SHARED);
+	}
+	ck_assert_uint_eq(wrong, 0);
+	ck_assert_uint_eq(gms_kvm_memory_failures(memory), 0);
+	backing = NULL;
+	end();		/* a sanitizer sees what is still kept */
+}
+END_TEST
+
 /* --- pre-faulting and exits --- */
 
 START_TEST(pre_fault_goes_on_where_the_kernel_stopped)
@@ -666,6 +748,7 @@ int main(void)
 	tcase_add_checked_fixture(turn, open_kernel, close_kernel);
 	tcase_add_test(turn, region_is_told_or_left_alone);
 	tcase_add_loop_test(turn, each_run_is_one_call, 0, 3);
+	tcase_add_test(turn, commits_in_two_gib_do_not_meet);
 	tcase_add_loop_test(turn, failure_of_any_call_undoes_all_runs, 0, 3 * (int)NRUNS);
 	tcase_add_test(turn, in_place_names_the_page_that_is_in_use);
 	tcase_add_test(turn, in_place_offsets_that_mean_nothing_are_ignored);
