@@ -10,6 +10,7 @@
 #include <fcntl.h>
 #include <string.h>
 #include <sys/ioctl.h>
+#include <sys/mman.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -182,6 +183,28 @@ static void test_memory_faults(struct world *world)
 	       "plain: then the guest has read it all");
 }
 
+/* A shared page that the VMM has not got either: no address comes with that error. */
+static void test_host_faults(struct world *world)
+{
+	const uint64_t gpa = (VM_PLAIN_FIRST + 5) << GMS_PAGE_SHIFT;
+	char *page = world->vm.plain + 5 * GMS_PAGE_SIZE;
+	uint64_t value = 0, found = 0;
+	struct vm_left left;
+
+	memset(page, 0x33, GMS_PAGE_SIZE);
+	(void)mprotect(page, GMS_PAGE_SIZE, PROT_NONE);
+	left = vm_read(&world->vm, VM_PLAIN_FIRST + 5, 1, &value);
+	tap_ok(left.exit.kind == GMS_KVM_EXIT_NO_PAGE && left.exit.error == -EFAULT &&
+	       !left.exit.reason && !left.exit.bytes, "host: a page that is gone is an error");
+	tap_ok(!gms_kvm_translate(world->vm.vcpu_fd, gpa, &found) && found == gpa,
+	       "host: its address is found by translation");
+	(void)mprotect(page, GMS_PAGE_SIZE, PROT_READ | PROT_WRITE);
+	left = vm_go_on(&world->vm);
+	vm_table(&world->vm, 1, &value);
+	tap_ok(left.done && value == UINT64_C(0x3333333333333333),
+	       "host: the guest goes on when it is back");
+}
+
 static void test_pre_fault(struct world *world)
 {
 	gms_gfn next = 0;
@@ -204,6 +227,7 @@ void test_requests(void)
 	world_new(&world, GMS_KVM_MEMORY_PUNCH);
 	test_hypercalls(&world);
 	test_memory_faults(&world);
+	test_host_faults(&world);
 	test_pre_fault(&world);
 	world_free(&world);
 }
