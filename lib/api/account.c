@@ -39,7 +39,7 @@ int gms_acct_read(const struct gms_space *space, struct gms_acct *acct)
 	ours.metadata_used_bytes = gms__map_used_bytes(&space->map);
 	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
 		ours.event[kind].count = gms__ledger_events(ledger, kind);
-		ours.event[kind].ns = gms__load(&ledger->event[kind].ns);
+		ours.event[kind].ns = gms__ledger_ns(ledger, kind);
 	}
 	gms__loans_acct(space, &ours);
 	gms__access_acct(space, &ours);
@@ -55,8 +55,8 @@ int gms_acct_charge(struct gms_space *space, gms_tag tag, uint32_t kind, uint64_
 	if (!space || !gms__ledger_may_charge(kind))
 		return -EINVAL;
 	account = gms__tag_of(&space->ledger.tags, tag, true);
-	gms__add(&space->ledger.event[kind].count, count);
-	gms__add(&space->ledger.event[kind].ns, ns);
+	gms__add(&space->ledger.count[kind], count);
+	gms__add(&space->ledger.ns[kind - GMS_ACCT_GUEST_EXITS], ns);
 	gms__tag_count(account, kind, count);
 	gms__tag_time(account, kind, ns);
 	return 0;

@@ -29,7 +29,7 @@ void gms__ledger_fini(struct gms__ledger *ledger)
 void gms__ledger_count(struct gms__ledger *ledger, uint32_t kind, uint64_t count)
 {
 	if (count)
-		gms__add(&ledger->event[kind].count, count);
+		gms__add(&ledger->count[kind], count);
 }
 
 void gms__ledger_charge(struct gms__ledger *ledger, struct gms__ledger_shard *shard,
@@ -85,7 +85,7 @@ void gms__ledger_histogram(const struct gms__ledger *ledger, uint32_t kind,
 
 uint64_t gms__ledger_events(const struct gms__ledger *ledger, uint32_t kind)
 {
-	uint64_t sum = gms__load(&ledger->event[kind].count);
+	uint64_t sum = gms__load(&ledger->count[kind]);
 
 	for (unsigned i = 0; gms__slot_of(kind) >= 0 && i < GMS__LEDGER_SHARDS; i++)
 		sum += gms__load(&ledger->shard[i].count[gms__slot_of(kind)]);

@@ -110,7 +110,8 @@ struct gms__between {
 struct gms__ledger {
 	struct gms__ledger_shard shard[GMS__LEDGER_SHARDS];
 	struct gms__between *between;	/* NULL: only orders 0, 9 and 18 */
-	struct gms_acct_event event[GMS_ACCT_KINDS];
+	uint64_t count[GMS_ACCT_KINDS];
+	uint64_t ns[GMS_ACCT_KINDS - GMS_ACCT_GUEST_EXITS];	/* time is charged for these */
 	struct gms__tags tags;
 	uint64_t large[2][GMS__SIZES];	/* beyond the shards' sizes */
 	uint64_t took[GMS_HISTOGRAM_BUCKETS];		/* conversion calls, by time */
@@ -139,6 +140,12 @@ struct gms_charge {
 int  gms__ledger_init(struct gms__ledger *ledger, struct gms__mem *mem,
 		      uint64_t (*now_ns)(void *ctx), void *ctx);
 void gms__ledger_fini(struct gms__ledger *ledger);
+/* Time charged with a kind. */
+static inline uint64_t gms__ledger_ns(const struct gms__ledger *ledger, uint32_t kind)
+{
+	return kind < GMS_ACCT_GUEST_EXITS ? 0 : gms__load(&ledger->ns[kind - GMS_ACCT_GUEST_EXITS]);
+}
+
 /* Without a stripe: added atomically. */
 void gms__ledger_count(struct gms__ledger *ledger, uint32_t kind, uint64_t count);
 /*
