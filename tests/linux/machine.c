@@ -43,13 +43,20 @@ static void set_ring(struct lx_machine *m, unsigned char ring)
 
 void lx_machine_new(struct lx_machine *m)
 {
+	lx_machine_in(m, lx_vm());
+	m->borrowed = false;
+}
+
+void lx_machine_in(struct lx_machine *m, int vm)
+{
 	const int kvm = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 	struct gms_kvm_slot slot;
 	uint64_t *table;
 
 	ck_assert_int_ge(kvm, 0);
-	m->vm = lx_vm();
-	ck_assert_int_ge(m->vm, 0);
+	ck_assert_int_ge(vm, 0);
+	m->vm = vm;
+	m->borrowed = true;
 	m->run_bytes = (size_t)ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
 	close(kvm);
 	m->ram = lx_anonymous(LX_RAM_BYTES);
@@ -82,7 +89,8 @@ void lx_machine_free(struct lx_machine *m)
 {
 	munmap(m->run, m->run_bytes);
 	close(m->vcpu);
-	close(m->vm);
+	if (!m->borrowed)
+		close(m->vm);
 	munmap(m->ram, LX_RAM_BYTES);
 }
 

@@ -25,10 +25,13 @@ struct lx_machine {
 	struct kvm_run *run;
 	size_t run_bytes;
 	unsigned char *ram;
+	bool borrowed;	/* the VM is another's */
 };
 
 /* In ring 3, which also runs where KVM has no help of the hardware. */
 void lx_machine_new(struct lx_machine *m);
+/* The same in a VM that has neither a vCPU nor slot 0, and that stays open. */
+void lx_machine_in(struct lx_machine *m, int vm);
 void lx_machine_ring0(struct lx_machine *m);
 void lx_machine_free(struct lx_machine *m);
 /* Code to run from its beginning, with 0x42 in %al. */

@@ -302,7 +302,8 @@ struct parked {
 	int err;
 };
 
-static void on_parked(void *ctx, gms_ticket ticket, int err, const struct gms_convert_result *result)
+static void on_parked(void *ctx, gms_ticket ticket, int err,
+		      const struct gms_convert_result *result)
 {
 	struct parked *parked = ctx;
 

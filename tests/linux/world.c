@@ -63,7 +63,8 @@ void lx_world_new(struct lx_world *world, uint32_t kind, uint32_t revoke, uint64
 	world->nrevoked = calloc(npages / world->unit_pages, sizeof(*world->nrevoked));
 	world->page = mmap(NULL, LX_PAGE, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
 			   -1, 0);
-	ck_assert(world->state && world->nfrozen && world->word && world->nrevoked && world->page != MAP_FAILED);
+	ck_assert(world->state && world->nfrozen && world->word && world->nrevoked &&
+		  world->page != MAP_FAILED);
 	for (uint64_t n = 0; n < npages; n++) {
 		world->state[n] = S;
 		set_state(world, n, state & (S | P));
@@ -73,20 +74,23 @@ void lx_world_new(struct lx_world *world, uint32_t kind, uint32_t revoke, uint64
 
 	world->disk = lx_disk_file(1);
 	world->has_ring = !lx_ring_new(&world->ring);
-	world->has_reader = gms_host_has(lx_host(), GMS_HOST_KVM) && npages <= LX_1G;
-#if !defined(__x86_64__)
-	world->has_reader = false;
-#endif
-	if (world->has_reader && world->guest.vm < 0)
+#if defined(__x86_64__)
+	world->has_machine = gms_host_has(lx_host(), GMS_HOST_KVM) && npages <= LX_1G;
+	if (world->has_machine && world->guest.vm < 0)
 		world->guest.vm = lx_vm();
-	if (world->has_reader)
-		lx_reader_new(&world->reader, world->guest.vm, world->guest.backing);
+	if (world->has_machine) {
+		lx_machine_in(&world->machine, world->guest.vm);
+		lx_reader_attach(&world->machine, world->guest.backing);
+	}
+#endif
 }
 
 void lx_world_free(struct lx_world *world)
 {
-	if (world->has_reader)
-		lx_reader_free(&world->reader);
+#if defined(__x86_64__)
+	if (world->has_machine)
+		lx_machine_free(&world->machine);
+#endif
 	if (world->has_ring)
 		lx_ring_free(&world->ring);
 	if (world->disk >= 0)
@@ -177,6 +181,20 @@ static uint64_t get_last(const char *page)
 	return get(page + LX_PAGE - sizeof(uint64_t));
 }
 
+/* Have the guest touch pages; false if there is none. */
+static bool touch_as_guest(struct lx_world *world, struct lx_touch *touch, size_t n, bool write)
+{
+#if defined(__x86_64__)
+	if (world->has_machine)
+		lx_reader_touch(&world->machine, touch, n, write);
+#else
+	(void)touch;
+	(void)n;
+	(void)write;
+#endif
+	return world->has_machine;
+}
+
 /* The host may touch none of it: the guest writes. */
 static void write_as_guest(struct lx_world *world, uint64_t first, uint64_t npages)
 {
@@ -187,9 +205,8 @@ static void write_as_guest(struct lx_world *world, uint64_t first, uint64_t npag
 		if (world->state[k] & P)
 			touch[n++] = (struct lx_touch){ .gfn = world->guest.first + k,
 							.word = ++world->next_word };
-	if (!n || !world->has_reader)
+	if (!n || !touch_as_guest(world, touch, n, true))
 		return;
-	(void)lx_reader_touch(&world->reader, touch, n, true);
 	for (size_t i = 0; i < n; i++)
 		if (!touch[i].missing)
 			world->word[touch[i].gfn - world->guest.first] = touch[i].word;
@@ -289,7 +306,10 @@ static void pinned_batch(struct lx_world *world)
 	ck_assert_int_eq(gms_unpin(world->guest.space, pin), 0);
 }
 
-/* Freeze a range, or thaw it if all of it is frozen. Where the host stays out there is nothing to. */
+/*
+ * Freeze a range, or thaw it if all of it is frozen. Where the host stays out anyway
+ * there is nothing to see.
+ */
 static void freeze_or_thaw(struct lx_world *world, struct gms_range range)
 {
 	const bool thaw = fx_rand_odds(&world->rand, 3, 5);
@@ -531,9 +551,8 @@ void lx_world_look(struct lx_world *world, unsigned int n)
 		look_at(world, at);
 		list[i] = (struct lx_touch){ .gfn = world->guest.first + at };
 	}
-	if (!world->has_reader)
+	if (!touch_as_guest(world, list, n, false))
 		return;
-	(void)lx_reader_touch(&world->reader, list, n, false);
 	for (unsigned int i = 0; i < n; i++) {
 		const uint64_t at = list[i].gfn - world->guest.first;
 

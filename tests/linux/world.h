@@ -26,10 +26,12 @@ struct lx_world {
 	uint64_t  *nrevoked;	/* private or frozen pages, of each unit that is revoked whole */
 	uint64_t   unit_pages;	/* 1: each page is revoked alone */
 	uint64_t   next_word;
-	struct lx_reader reader;
+#if defined(__x86_64__)
+	struct lx_machine machine;
+#endif
 	struct lx_ring ring;
 	int	  disk;		/* one page long, O_DIRECT; -1: none */
-	bool	  has_reader, has_ring;
+	bool	  has_machine, has_ring;
 	char	 *page;		/* aligned, for O_DIRECT */
 
 	/* What was looked at. */
