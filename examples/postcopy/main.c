@@ -15,7 +15,6 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <locale.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
@@ -151,7 +150,7 @@ static void watch(struct program *program)
 	const bool bar = !program->options.quiet && isatty(STDOUT_FILENO);
 	const struct pc_handler *handler = &program->handler;
 
-	while (!program->guest.complete && !*(volatile const int *)&handler->err) {
+	while (!program->guest.complete && !handler->err) {
 		if (bar)
 			pc_progress(&program->guest, handler, false);
 		usleep(20000);
@@ -160,19 +159,10 @@ static void watch(struct program *program)
 		pc_progress(&program->guest, handler, true);
 }
 
-/* vCPUs that are through end by themselves; those that wait are woken until they have ended. */
-static void stop_vcpus(struct program *program, bool at_once)
+static void join_threads(struct program *program)
 {
-	for (uint32_t i = 0; i < program->options.vcpus; i++) {
-		const pthread_t thread = program->vcpu[i].thread;
-
-		while (at_once && pthread_tryjoin_np(thread, NULL)) {
-			pthread_kill(thread, SIGUSR1);
-			usleep(1000);
-		}
-		if (!at_once)
-			pthread_join(thread, NULL);
-	}
+	for (uint32_t i = 0; i < program->options.vcpus; i++)
+		pthread_join(program->vcpu[i].thread, NULL);
 	program->guest.stop = true;
 	if (program->options.device)
 		pthread_join(program->device.thread, NULL);
@@ -198,10 +188,12 @@ static int freeze_half(struct program *program)
 	rc = gms_fault_fail(guest->space, guest->range, -EIO);
 	if (!rc || rc == -ENOENT)
 		rc = gms_freeze(guest->space, guest->range, GMS_FOREVER, &did);
+	if (!rc)
+		rc = gms_uffd_wake(guest->uffd, guest->range);	/* and so do those in the kernel */
 	if (rc)
 		return fail("the guest could not be frozen", rc);
 	guest->stop = true;
-	stop_vcpus(program, true);
+	join_threads(program);
 	rc = gms_count(guest->space, guest->range, GMS_STATE_MISSING, GMS_STATE_MISSING, &missing);
 	if (rc)
 		return fail("the pages could not be counted", rc);
@@ -224,7 +216,7 @@ static int finish(struct program *program)
 	char why[256] = "";
 	int rc;
 
-	stop_vcpus(program, false);
+	join_threads(program);
 	rc = program->handler.err;
 	for (uint32_t i = 0; !rc && i < program->options.vcpus; i++)
 		rc = program->vcpu[i].err;

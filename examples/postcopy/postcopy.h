@@ -107,13 +107,14 @@ struct pc_handler {
 	uint64_t stream_at;		/* page to stream next */
 	uint32_t in_flight[PC_WHYS];	/* blocks asked for and not here */
 	uint64_t pages[PC_WHYS];	/* that came */
-	uint64_t faults;		/* handed out */
+	_Atomic uint64_t faults;	/* handed out */
 	uint64_t waiters;		/* that they had */
 	uint64_t requests;
-	uint64_t started_ns, ended_ns;
+	_Atomic uint64_t started_ns;
+	uint64_t ended_ns;
 	struct pc_times taking;		/* the library's own time to raise and hand out a fault, ... */
 	struct pc_times filling;	/* ... and to put its page in place */
-	int err;			/* -EPIPE: the source is gone */
+	_Atomic int err;		/* -EPIPE: the source is gone */
 };
 
 /* What belongs in a word: a function of seed, page and place. */

@@ -41,7 +41,7 @@ void pc_progress(const struct pc_guest *guest, const struct pc_handler *handler,
 		fputs(cell(missing, range.npages), stdout);
 	}
 	printf("] %3" PRIu64 " %%  %7.0f MiB/s  %8" PRIu64 " faults%s", 100 * arrived / npages,
-	       seconds > 0 ? (double)arrived / 256 / seconds : 0, handler->faults,
+	       seconds > 0 ? (double)arrived / 256 / seconds : 0, (uint64_t)handler->faults,
 	       last ? "\n" : "");
 	fflush(stdout);
 }
@@ -96,7 +96,8 @@ void pc_report(const struct pc_guest *guest, const struct pc_handler *handler,
 	       seconds * 1e3);
 	count_row("pages asked for by a fault", handler->pages[PC_ASKED], "");
 	count_row("pages prefetched", handler->pages[PC_PREFETCHED], "");
-	count_row("  of them used before the end", guest->prefetched_used, "");
+	count_row(guest->options->kvm ? "  of them used" : "  of them used before the end",
+		  guest->prefetched_used, "");
 	count_row("pages streamed", handler->pages[PC_STREAMED], "");
 	count_row("pages fetched twice", sent->twice, "(counted by the source)");
 

@@ -7,8 +7,8 @@
  * time would have lost marks. The device does the same by the library's choke points,
  * some pages at a time, and only reads.
  *
- * A guest whose memory is frozen must stop, not die: the touch ends with SIGSEGV, or
- * is interrupted by SIGUSR1 while it waits, and the thread leaves it by a long jump.
+ * A guest whose memory is frozen must stop, not die: the touch ends with SIGSEGV, also
+ * one that had waited and was woken, and the thread leaves it by a long jump.
  */
 #include "postcopy.h"
 
@@ -29,18 +29,14 @@ static void leave(int sig)
 {
 	if (inside)
 		siglongjmp(left, 1);
-	if (sig == SIGSEGV) {		/* not the guest's: die of it */
-		signal(SIGSEGV, SIG_DFL);
-		raise(SIGSEGV);
-	}
+	signal(sig, SIG_DFL);		/* not the guest's: die of it */
 }
 
 int pc_vcpus_prepare(void)
 {
 	struct sigaction act = { .sa_handler = leave };
 
-	return sigaction(SIGSEGV, &act, NULL) || sigaction(SIGBUS, &act, NULL) ||
-	       sigaction(SIGUSR1, &act, NULL) ? -errno : 0;
+	return sigaction(SIGSEGV, &act, NULL) ? -errno : 0;
 }
 
 /* Step i of a walk through all pages: a multiplier without a common factor with npages. */

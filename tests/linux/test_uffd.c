@@ -343,6 +343,50 @@ START_TEST(a_fault_that_is_given_up_leaves_the_page_missing)
 }
 END_TEST
 
+/* Who cannot be queued faults again until there is room, and waits in the kernel all the time. */
+START_TEST(a_full_queue_loses_nobody)
+{
+	struct gms_region_opts region;
+	struct lx_toucher toucher;
+	struct gms_uffd_info info;
+	struct lx_paging paging;
+	struct gms_fault fault;
+	bool queued = true;
+	gms_gfn first;
+	size_t n;
+
+	lx_paging_new(&paging, GMS_BACKING_MEMFD, NPAGES, LX_MISSING_STATE, GMS_UFFD_MISSING);
+	GMS_INIT(&region);
+	region.first = first = 4 * LX_1G;
+	region.npages = GMS_FAULTS_MOST;
+	region.state = LX_MISSING_STATE;
+	ck_assert_int_eq(gms_region_add(paging.guest.space, &region, NULL), 0);
+	for (gms_gfn gfn = first; gfn < first + GMS_FAULTS_MOST; gfn++)
+		queued = !gms_fault_raise(paging.guest.space, gfn, 0, 0) && queued;
+	ck_assert(queued);
+
+	lx_touch_begin(&toucher, lx_page(&paging.guest, 5), false);
+	GMS_INIT(&info);
+	while (info.deferred < 3) {
+		const int rc = gms_uffd_pump(paging.uffd, 10000000, NULL);
+
+		ck_assert(!rc || rc == -ETIMEDOUT);
+		ck_assert_int_eq(gms_uffd_get(paging.uffd, &info), 0);
+	}
+	ck_assert_uint_eq(info.raised, 0);
+	ck_assert(!toucher.done);
+	ck_assert_int_eq(gms_resolve(paging.guest.space, LX_RANGE(first, GMS_FAULTS_MOST), false,
+				     NULL), 0);
+	lx_paging_await(&paging, 1);
+	ck_assert_int_eq(gms_fault_next(paging.guest.space, &fault, 1, GMS_FAULT_OLDEST, 0, &n), 0);
+	ck_assert_uint_eq(fault.gfn, paging.guest.first + 5);
+	lx_paging_contents(contents, 5, 1);
+	ck_assert_int_eq(gms_uffd_fill(paging.uffd, fault.range, contents, 0, NULL), 0);
+	ck_assert_uint_eq(lx_touch_end(&toucher), lx_paging_byte(5));
+	lx_paging_free(&paging);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *suite = suite_create("uffd");
@@ -363,5 +407,6 @@ int main(void)
 	tcase_add_test(event, a_page_that_the_map_does_not_miss_is_zeros);
 	tcase_add_test(event, eventfd_is_readable_when_there_is_a_fault);
 	tcase_add_test(event, a_fault_that_is_given_up_leaves_the_page_missing);
+	tcase_add_test(event, a_full_queue_loses_nobody);
 	return lx_run(suite);
 }
