@@ -15,21 +15,7 @@
  *   K3  Nothing is left behind: no thread, descriptor, mapping; the calling thread
  *       may run where it could before.
  *
- * System calls, for a seccomp filter: those of gms_backing_new and
- * gms_backing_free, and
- *   all            sched_getaffinity, sched_setaffinity, getcpu, clock_gettime
- *                  (the last two mostly without a call), and of threads clone3 or
- *                  clone, set_robust_list, rseq, mprotect, mmap, munmap, madvise,
- *                  futex, rt_sigprocmask, exit
- *   calls          getppid, ioctl (FIOCLEX), pidfd_open, openat, ioctl
- *                  (KVM_CREATE_VM), close
- *   guard, vector  madvise, process_madvise
- *   mprotect, flush mprotect
- *   punch, gmem    fallocate
- *   copy           openat, read, close (the size of the cache)
- *   file           pwrite64, pread64
- *   kvm            mmap, munmap, close, ioctl (calibrate_kvm.c names them)
- *   missing, minor userfaultfd, ioctl (UFFDIO_*), poll, read, eventfd2, write
+ * System calls, for a seccomp filter: calls.def lists them, those of threads too.
  */
 #define _GNU_SOURCE	/* sched_getaffinity, cpu_set_t */
 #include "linux/calibrate.h"

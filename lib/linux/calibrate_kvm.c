@@ -6,10 +6,6 @@
  * a KVM without hardware help: one writes to a port, which goes all the way to
  * the VMM; the other has KVM answer cpuid, which does not, BURST times for each
  * write to a port. One page of code and three of page tables are all its memory.
- *
- * System calls: ioctl (KVM_SET_USER_MEMORY_REGION, KVM_GET_VCPU_MMAP_SIZE,
- * KVM_CREATE_VCPU, KVM_GET_SREGS, KVM_SET_SREGS, KVM_SET_REGS, KVM_RUN), mmap,
- * munmap, close.
  */
 #include "linux/calibrate.h"
 

@@ -16,10 +16,8 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <pthread.h>
 #include <signal.h>
-#include <sys/eventfd.h>
 
 #include <linux/userfaultfd.h>
 
@@ -73,7 +71,7 @@ static void *handle(void *arg)
 		}
 		if (!(fds[0].revents & POLLIN))
 			continue;
-		if (read(on->fd, &msg, sizeof(msg)) != (ssize_t)sizeof(msg))
+		if (gms__linux_read(on->fd, &msg, sizeof(msg)) != (long)sizeof(msg))
 			continue;
 		rc = serve(on, msg.arg.pagefault.address);
 		if (rc == -EAGAIN)	/* the address space is changing: it faults again */
@@ -116,14 +114,12 @@ static int start_handler(struct armed *on)
 
 static int uffd_open(uint64_t features)
 {
-	const int flags = O_CLOEXEC | O_NONBLOCK, saved = errno;
+	const int flags = O_CLOEXEC | O_NONBLOCK;
 	struct uffdio_api api = { .api = UFFD_API, .features = features };
-	int fd = (int)gms__linux_result(syscall(SYS_userfaultfd, flags), saved);
-	int rc;
+	int fd = gms__linux_userfaultfd(flags), rc;
 
 	if (fd == -EPERM)
-		fd = (int)gms__linux_result(syscall(SYS_userfaultfd,
-						    flags | GMS__UFFD_USER_MODE_ONLY), saved);
+		fd = gms__linux_userfaultfd(flags | GMS__UFFD_USER_MODE_ONLY);
 	if (fd < 0)
 		return fd;
 	rc = gms__linux_ioctl(fd, UFFDIO_API, &api);
@@ -137,7 +133,6 @@ static int uffd_open(uint64_t features)
 static int arm(struct armed *on)
 {
 	struct uffdio_register range = { .range = { 0, GMS__CALIB_2M } };
-	const int saved = errno;
 	void *mem;
 	int rc = gms__linux_mmap(&mem, NULL, GMS__CALIB_2M, PROT_READ | PROT_WRITE, MAP_SHARED,
 				 gms_backing_fd(on->calib->memfd));
@@ -154,7 +149,7 @@ static int arm(struct armed *on)
 	rc = gms__linux_ioctl(on->fd, UFFDIO_REGISTER, &range);
 	if (rc)
 		return rc;
-	on->stop = (int)gms__linux_result(eventfd(0, EFD_CLOEXEC), saved);
+	on->stop = gms__linux_eventfd();
 	return on->stop < 0 ? on->stop : 0;
 }
 
@@ -179,12 +174,7 @@ static int fault_batch(struct gms__calib *calib, void *arg, uint64_t ns[GMS__CAL
 
 static void stop_handler(struct armed *on)
 {
-	const uint64_t one = 1;
-	const int saved = errno;
-
-	/* An eventfd that was never written to has room for it. */
-	(void)!write(on->stop, &one, sizeof(one));
-	errno = saved;
+	gms__linux_eventfd_post(on->stop);
 	pthread_join(on->handler, NULL);
 }
 
