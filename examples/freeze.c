@@ -190,11 +190,12 @@ static int freeze_once(struct world *world, const struct options *options,
 {
 	const struct gms_range one = { world->all.first + world->all.npages / 2, 1 };
 	struct gms_access access;
-	uint64_t start, sum, gap_ns;
+	uint64_t waits, start, sum, gap_ns;
 	int err = settle(world);
 
 	if (err)
 		return err;
+	waits = guest_waits(world->guest);
 	start = now_ns();
 	err = gms_freeze(world->space, world->all, GMS_FOREVER, NULL);
 	add_time(&result->freeze, now_ns() - start);
@@ -206,6 +207,8 @@ static int freeze_once(struct world *world, const struct options *options,
 		gms_access_end(world->space, &access);
 	}
 	sleep_ms(options->hold_ms);
+	while (guest_waits(world->guest) == waits && !guest_error(world->guest))
+		sleep_ms(1);	/* its CPU has other things to do */
 	result->changed += sum_of(world) - sum;
 	start = now_ns();
 	err = gms_thaw(world->space, world->all, NULL);

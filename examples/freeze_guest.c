@@ -43,7 +43,7 @@ struct guest {
 
 	atomic_bool stop;
 	atomic_int error;
-	_Atomic uint64_t waits;
+	_Atomic uint64_t waits;	/* begun */
 	_Atomic uint64_t wait_ns;
 	_Atomic uint64_t mmio;
 
@@ -71,14 +71,14 @@ static int wait_for(struct guest *guest, gms_gfn gfn)
 	const struct gms_range page = { gfn, 1 };
 	const uint64_t start = now_ns();
 	struct gms_access access;
-	const int err = gms_access_begin(guest->space, page, GMS_ACCESS_WRITE, GMS_FOREVER,
-					 &access);
+	int err;
 
+	atomic_fetch_add(&guest->waits, 1);
+	err = gms_access_begin(guest->space, page, GMS_ACCESS_WRITE, GMS_FOREVER, &access);
 	if (err)
 		return err;
 	gms_access_end(guest->space, &access);
 	atomic_store(&guest->wait_ns, now_ns() - start);
-	atomic_fetch_add(&guest->waits, 1);
 	return 0;
 }
 
@@ -530,6 +530,11 @@ int guest_gap(struct guest *guest, uint64_t *gap_ns)
 	err = gap_of_vcpu(guest, gap_ns);
 	guest_resume(guest);
 	return err;
+}
+
+uint64_t guest_waits(const struct guest *guest)
+{
+	return atomic_load(&guest->waits);
 }
 
 int guest_error(const struct guest *guest)

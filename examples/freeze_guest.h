@@ -46,6 +46,9 @@ int guest_look(struct guest *guest, struct guest_report *report);
  */
 int guest_gap(struct guest *guest, uint64_t *gap_ns);
 
+/* How often it ran into a frozen page, at any time. */
+uint64_t guest_waits(const struct guest *guest);
+
 /* Not 0: why it died. */
 int guest_error(const struct guest *guest);
 

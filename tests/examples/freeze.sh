@@ -27,7 +27,7 @@ sound()
 	grep -qE '^gms_freeze, gms_thaw +([0-9.]+ +){3}0$' "$work/out" || fail "counts were lost"
 	grep -q '^counts that changed while all was frozen: 0$' "$work/out" || fail "it changed"
 	grep -q '^accesses of the VMM that were let in meanwhile: 0$' "$work/out" || fail "let in"
-	grep -qE '^times the guest waited: [1-9][0-9]*; ' "$work/out" || fail "it never waited"
+	grep -qE '^times the guest waited: ([5-9]|[1-9][0-9]+); ' "$work/out" || fail "it did not wait"
 	grep -qE '^64 GiB in the books, 2 threads that touch: freeze ' "$work/out" || fail "no books"
 	awk '/^accesses: / { begun = $2; ended = $4; wrong = $8 }
 		END { exit !(begun > 0 && begun == ended && wrong == 0) }' "$work/out" ||
