@@ -226,7 +226,7 @@ int gms_host_probe(struct gms_host *host)
 	probe.host.page_bytes = (uint64_t)sysconf(_SC_PAGESIZE);
 	probe.host.max_map_count = max_map_count();
 	/* Without a pipe every touch fails, and what depends on one is answered no. */
-	gms__linux_touch_open(probe.pipe);
+	(void)gms__linux_touch_open(probe.pipe);
 
 	gms__linux_probe_kvm(&probe);
 	gms__linux_probe_set(&probe, GMS_HOST_MEMFD, probe_memfd(&probe));

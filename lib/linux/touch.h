@@ -9,11 +9,17 @@
 
 #include "linux/sys.h"
 
-/* A pipe to touch memory with. If there is none, every touch fails with -EBADF. */
-static inline void gms__linux_touch_open(int pipe[2])
+/*
+ * A pipe to touch memory with: 0, or a negative errno, and every touch fails with
+ * -EBADF, which says nothing about the memory.
+ */
+static inline int gms__linux_touch_open(int pipe[2])
 {
-	if (gms__linux_pipe(pipe) < 0)
+	const int rc = gms__linux_pipe(pipe);
+
+	if (rc)
 		pipe[0] = pipe[1] = -1;
+	return rc;
 }
 
 static inline void gms__linux_touch_close(const int pipe[2])

@@ -46,7 +46,12 @@ static bool can(const struct trial *trial, enum gms_backing_ability ability)
 	return !trial->backing->error[ability];
 }
 
-static void try_touch(struct trial *trial)
+/*
+ * That the host is kept out is a property of some guest_memfd. Anything else that
+ * cannot be touched is out of memory, and taken for kept out its private pages
+ * would never be revoked: no such backing is made.
+ */
+static int try_touch(struct trial *trial)
 {
 	struct gms_backing *backing = trial->backing;
 	char *mem = backing->revoker.base;
@@ -56,16 +61,19 @@ static void try_touch(struct trial *trial)
 	set(trial, GMS_BACKING_HAS_HUGE, -EOPNOTSUPP);
 	set(trial, GMS_BACKING_CAN_TOUCH, -EOPNOTSUPP);
 	if (!can(trial, GMS_BACKING_CAN_MAP))
-		return;
+		return 0;
 	rc = gms__linux_touch_both(trial->pipe, mem, mem);
 	set(trial, GMS_BACKING_CAN_TOUCH, rc);
+	if (rc && (rc != -EFAULT || backing->kind < GMS_BACKING_GUEST_MEMFD))
+		return rc == -EFAULT ? -ENOMEM : rc;
 	if (rc || gms__linux_file_bytes(backing->fd, &bytes))
-		return;
+		return 0;
 	backing->counts_blocks = bytes;
 	if (bytes >= THP) {
 		set(trial, GMS_BACKING_HAS_HUGE, 0);
 		backing->got_bytes = bytes;
 	}
+	return 0;
 }
 
 static void try_descriptor(struct trial *trial)
@@ -136,7 +144,7 @@ static int try_revoke(struct trial *trial)
 	}
 	set(trial, GMS_BACKING_CAN_REVOKE, rc);
 	if (rc)
-		return 0;
+		return rc == -ENOMEM ? rc : 0;
 	backing->revoke_bytes = bytes;
 	return bytes > revoker->host_page_bytes ? gms__linux_revoker_track(revoker, bytes) : 0;
 }
@@ -196,16 +204,21 @@ static void try_discard(struct trial *trial)
 int gms__linux_try(struct gms_backing *backing)
 {
 	struct trial trial = { .backing = backing };
-	int rc;
+	int rc = gms__linux_touch_open(trial.pipe);
 
-	gms__linux_touch_open(trial.pipe);
+	if (rc)
+		return rc;
 	backing->got_bytes = backing->page_bytes;
-	try_touch(&trial);
-	try_descriptor(&trial);
-	try_pin(&trial);
-	rc = try_revoke(&trial);
-	try_populate(&trial);
-	try_discard(&trial);
+	rc = try_touch(&trial);
+	if (!rc) {
+		try_descriptor(&trial);
+		try_pin(&trial);
+		rc = try_revoke(&trial);
+	}
+	if (!rc) {
+		try_populate(&trial);
+		try_discard(&trial);
+	}
 	gms__linux_touch_close(trial.pipe);
 	return rc;
 }

@@ -5,8 +5,14 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 
 static void memfd_opts(struct gms_backing_opts *opts, uint64_t bytes)
 {
@@ -25,6 +31,25 @@ static struct gms_backing *memfd_backing(uint64_t bytes, uint32_t revoke)
 	ck_assert_int_eq(gms_backing_new(&backing, &opts), 0);
 	ck_assert_ptr_nonnull(backing);
 	return backing;
+}
+
+/* What sets a filter, which is for ever: 0 is good, 77 that there can be no filter. */
+static void in_a_child(int (*fn)(void))
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		_exit(fn());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status), "the child was killed by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) == 77)
+		printf("left out: no seccomp filter could be set\n");
+	else
+		ck_assert_int_eq(WEXITSTATUS(status), 0);
 }
 
 /* What is refused must say so, leave *out alone and keep nothing. */
@@ -209,6 +234,67 @@ START_TEST(new_and_free_leave_nothing_behind)
 	ck_assert_uint_eq(lx_fds(), fds);
 	ck_assert_uint_eq(lx_maps(), maps);
 	gms_backing_free(NULL);
+}
+END_TEST
+
+/*
+ * Out of descriptors the trial sees nothing, and must not take that for what the
+ * memory is: one that the VMM cannot touch would turn private without being revoked.
+ */
+START_TEST(new_with_too_few_descriptors_is_refused_or_as_good_as_ever)
+{
+	struct gms_backing *backing = memfd_backing(1 << 21, GMS_REVOKE_BEST);
+	struct gms_backing_info usual, info;
+	struct gms_backing_opts opts;
+	unsigned int refused = 0;
+	struct rlimit limit;
+	int rc = -1;
+
+	GMS_INIT(&usual);
+	ck_assert_int_eq(gms_backing_get(backing, &usual), 0);
+	gms_backing_free(backing);
+	memfd_opts(&opts, 1 << 21);
+	ck_assert_int_eq(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	for (limit.rlim_cur = 1; rc; limit.rlim_cur++) {
+		ck_assert_uint_lt(limit.rlim_cur, limit.rlim_max);
+		ck_assert_int_eq(setrlimit(RLIMIT_NOFILE, &limit), 0);
+		rc = gms_backing_new(&backing, &opts);
+		if (rc) {
+			refused++;
+			ck_assert_int_eq(rc, -EMFILE);
+		}
+	}
+	ck_assert_uint_gt(refused, 0);
+	GMS_INIT(&info);
+	ck_assert_int_eq(gms_backing_get(backing, &info), 0);
+	ck_assert_uint_eq(info.abilities, usual.abilities);
+	gms_backing_free(backing);
+}
+END_TEST
+
+/* In a child, where no byte of memory can be had: as where a limit of the kernel is met. */
+static int without_memory(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_write, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EFAULT),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+	struct gms_backing *backing = NULL;
+	struct gms_backing_opts opts;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
+		return 77;
+	memfd_opts(&opts, 1 << 21);
+	return gms_backing_new(&backing, &opts) == -ENOMEM && !backing ? 0 : 1;
+}
+
+START_TEST(new_whose_first_page_cannot_be_had_is_out_of_memory)
+{
+	in_a_child(without_memory);
 }
 END_TEST
 
@@ -600,20 +686,7 @@ static int without_a_way(void)
 
 START_TEST(where_nothing_revokes_no_page_turns_private)
 {
-	int status = 0;
-	pid_t child;
-
-	fflush(NULL);
-	child = fork();
-	ck_assert_int_ge(child, 0);
-	if (!child)
-		_exit(without_a_way());
-	ck_assert_int_eq(waitpid(child, &status, 0), child);
-	ck_assert_msg(WIFEXITED(status), "the child was killed by signal %d", WTERMSIG(status));
-	if (WEXITSTATUS(status) == 77)
-		printf("left out: no seccomp filter could be set\n");
-	else
-		ck_assert_int_eq(WEXITSTATUS(status), 0);
+	in_a_child(without_a_way);
 }
 END_TEST
 
@@ -666,6 +739,8 @@ int main(void)
 	tcase_add_test(new, new_memory_is_mapped_aligned_and_zero);
 	tcase_add_test(new, new_memfd_keeps_its_length_and_stays_with_this_program);
 	tcase_add_test(new, new_and_free_leave_nothing_behind);
+	tcase_add_test(new, new_with_too_few_descriptors_is_refused_or_as_good_as_ever);
+	tcase_add_test(new, new_whose_first_page_cannot_be_had_is_out_of_memory);
 	tcase_add_test(new, new_and_region_leave_errno_alone);
 	tcase_add_test(new, questions_about_null_have_an_answer);
 	tcase_add_test(new, revoke_name_is_there_for_every_way_and_no_two_share_one);
