@@ -230,7 +230,7 @@ static int make_agree(struct gms_backing *backing, gms_state state)
 		return state & GMS_STATE_SHARED ? -EOPNOTSUPP : 0;
 	if (state & GMS_STATE_SHARED && !(state & GMS_STATE_FROZEN))
 		return gms__linux_restore(&backing->revoker, &whole, 1, &ndone, NULL);
-	return gms__linux_revoke(&backing->revoker, &whole, 1, &ndone, NULL);
+	return gms__linux_unmap_host(backing, &whole, 1, &ndone, NULL);
 }
 
 int gms_backing_region(struct gms_backing *backing, gms_gfn first, uint32_t base_order,

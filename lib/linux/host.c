@@ -14,9 +14,13 @@ int gms__linux_unmap_host(void *ctx, const struct gms_host_run *runs, size_t nru
 	struct gms_backing *backing = ctx;
 	int rc = gms__linux_runs_check(&backing->revoker, runs, nruns);
 
-	if (!rc && !backing->error[GMS_BACKING_CAN_TOUCH])
-		rc = gms__linux_revoke(&backing->revoker, runs, nruns, ndone, charge);
-	return rc;
+	if (rc || backing->error[GMS_BACKING_CAN_TOUCH])
+		return rc;
+	/* Also where a call says yes, and the trial has seen that it does nothing. */
+	if (backing->error[GMS_BACKING_CAN_REVOKE] &&
+	    backing->revoker.wanted != GMS_REVOKE_NONE)
+		return backing->error[GMS_BACKING_CAN_REVOKE];
+	return gms__linux_revoke(&backing->revoker, runs, nruns, ndone, charge);
 }
 
 int gms__linux_map_host(void *ctx, const struct gms_host_run *runs, size_t nruns,

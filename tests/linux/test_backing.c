@@ -690,6 +690,41 @@ START_TEST(where_nothing_revokes_no_page_turns_private)
 }
 END_TEST
 
+/* In a child, whose kernel says yes to mprotect(2) and does nothing, as an emulated one may. */
+static int with_a_way_that_does_nothing(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_mprotect, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | 0),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+	struct gms_backing *backing;
+	struct gms_region_opts region;
+	struct gms_space *space;
+	bool good;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
+		return 77;
+	backing = memfd_backing(1 << 21, GMS_REVOKE_MPROTECT);
+	GMS_INIT(&region);
+	good = gms_backing_can(backing, GMS_BACKING_CAN_REVOKE, NULL) == -EOPNOTSUPP &&
+	       gms_backing_region(backing, 0, 9, 0, &region) == -EOPNOTSUPP &&
+	       !gms_backing_region(backing, 0, 9, GMS_STATE_SHARED, &region) &&
+	       !gms_space_new(&space, NULL) && !gms_region_add(space, &region, NULL) &&
+	       gms_unshare(space, LX_RANGE(3, 1), NULL) == -EOPNOTSUPP &&
+	       gms_state_at(space, 3) == GMS_STATE_SHARED;
+	return good ? 0 : 1;
+}
+
+START_TEST(what_revokes_nothing_turns_no_page_private)
+{
+	in_a_child(with_a_way_that_does_nothing);
+}
+END_TEST
+
 /* Where every kind is taken to be: the settings of this machine that they need. */
 static void prepare(void)
 {
@@ -747,6 +782,7 @@ int main(void)
 	tcase_add_test(kinds, names_are_there_for_every_kind_and_ability_and_no_two_share_one);
 	tcase_add_test(kinds, get_can_and_exposed_refuse_bad_arguments);
 	tcase_add_test(kinds, where_nothing_revokes_no_page_turns_private);
+	tcase_add_test(kinds, what_revokes_nothing_turns_no_page_private);
 	add_kinds(kinds);
 	tcase_add_test(region, region_describes_the_whole_backing);
 	for (int way = GMS_REVOKE_BEST; way <= GMS_REVOKE_NONE; way++) {
