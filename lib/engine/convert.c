@@ -58,11 +58,13 @@ static int try_until(struct gms__plan *plan)
 	while ((err = check_and_commit(plan)) == -EAGAIN &&
 	       plan->error_reason == GMS_REASON_ACCESS && plan->want.wait_ns &&
 	       !plan->want.dry_run) {
+		const uint64_t nblockers = plan->nblockers;
 		const gms_gfn gfn = plan->error_gfn;
 
 		gms__plan_again(plan, UINT64_MAX);
 		if (!gms__gate_await(plan)) {
 			gms__plan_refuse(plan, err, gfn, GMS_REASON_ACCESS);
+			plan->nblockers = nblockers;
 			break;
 		}
 	}

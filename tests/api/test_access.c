@@ -287,6 +287,31 @@ START_TEST(a_dry_run_and_all_blockers_name_accesses)
 }
 END_TEST
 
+START_TEST(who_waited_in_vain_gets_all_blockers_too)
+{
+	const struct gms_change change = { FX_RANGE(0, 100), 0, S };
+	struct gms_blocker blocker[4];
+	struct gms_convert_opts opts;
+	struct gms_access more;
+
+	ck_assert_int_eq(begin(FX_RANGE(10, 2), W), 0);
+	ck_assert_int_eq(gms_access_begin(space, FX_RANGE(50, 5), 0, 0, &more), 0);
+	GMS_INIT(&opts);
+	opts.flags = GMS_CONVERT_ALL_BLOCKERS;
+	opts.blockers = blocker;
+	opts.blockers_room = 4;
+	opts.wait_ns = MS;
+	ck_assert_int_eq(gms_convert(space, &change, 1, &opts, &result), -EAGAIN);
+	ck_assert_uint_eq(result.error_gfn, 10);
+	ck_assert_uint_eq(result.blockers, 2);
+	ck_assert_uint_eq(blocker[1].range.first, 50);
+	gms_access_end(space, &access);
+	gms_access_end(space, &more);
+	ck_assert_int_eq(gms_convert(space, &change, 1, &opts, &result), 0);
+	ck_assert_uint_eq(result.blockers, 0);
+}
+END_TEST
+
 /* What a loan turned shared stays so while it is touched, and goes with the next reclaim. */
 START_TEST(a_page_in_use_is_not_returned)
 {
@@ -1016,6 +1041,7 @@ int main(void)
 	tcase_add_test(tc, who_reads_does_not_mind_write_protection);
 	tcase_add_test(tc, accesses_overlap_and_cross_gibs);
 	tcase_add_test(tc, a_dry_run_and_all_blockers_name_accesses);
+	tcase_add_test(tc, who_waited_in_vain_gets_all_blockers_too);
 	tcase_add_test(tc, a_page_in_use_is_not_returned);
 	tc = fx_case(s, "freeze");
 	tcase_add_checked_fixture(tc, setup, teardown);
