@@ -399,13 +399,13 @@ void gms__plan_again(struct gms__plan *plan, gms_gfn end)
 	struct gms__segment *segment = plan->segments.items;
 	size_t n = plan->segments.n;
 
+	let_go(plan);		/* first: the gate is for the segments as they were */
 	while (n && segment[n - 1].first >= end)
 		n--;
 	/* While it waits for accesses they look at its segments: then all stay. */
 	if (n && segment[n - 1].end > end)
 		segment[n - 1].end = end;
 	plan->segments.n = n;
-	let_go(plan);
 	forget(plan);
 }
 

@@ -980,6 +980,68 @@ START_TEST(handlers_may_be_cancelled_before_anything_else)
 }
 END_TEST
 
+/* A backend that does something, and then fails once. */
+struct failing {
+	void	(*first)(struct failing *f);
+	gms_gfn	error_gfn;
+	struct waiter w;
+	unsigned calls;
+};
+
+static int fail_once(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+		     struct gms_charge *charge)
+{
+	struct failing *f = ctx;
+
+	(void)runs;
+	(void)nruns;
+	(void)ndone;
+	if (f->calls++)
+		return 0;
+	f->first(f);
+	gms_charge_error(charge, f->error_gfn);
+	return -EIO;
+}
+
+static void backed(struct gms_backend *backend, struct failing *f)
+{
+	struct gms_region_opts opts;
+
+	GMS_INIT(backend);
+	backend->ctx = f;
+	backend->set_attributes = fail_once;
+	fx_region_opts(&opts, FX_RANGE(HOLE, FX_2M), 0, S | D | P, NULL);
+	opts.backend = backend;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	/* The first access of a space waits for conversions that run. */
+	ck_assert_int_eq(begin(FX_RANGE(0, 1), 0), 0);
+	gms_access_end(space, &access);
+}
+
+static void touch_the_end(struct failing *f)
+{
+	start(&f->w, touch, FX_RANGE(HOLE + 80, 1), GMS_ACCT_ACCESS_WAITS);
+}
+
+/* Of a conversion that does what it can the rest is left to those who waited for it. */
+START_TEST(who_waits_for_more_than_was_done_goes_on)
+{
+	const struct gms_change change = { FX_RANGE(HOLE, 100), 0, S };
+	struct failing f = { .first = touch_the_end, .error_gfn = HOLE + 50,
+			     .w = { .timeout_ns = 5000 * MS } };
+	struct gms_convert_opts opts;
+	struct gms_backend backend;
+
+	backed(&backend, &f);
+	GMS_INIT(&opts);
+	opts.mode = GMS_CONVERT_PROGRESS;
+	ck_assert_int_eq(gms_convert(space, &change, 1, &opts, &result), -EIO);
+	ck_assert_uint_eq(result.next, HOLE + 50);
+	ck_assert_int_eq(finish(&f.w), 0);
+	gms_access_end(space, &f.w.access);
+}
+END_TEST
+
 static void note(void *ctx, gms_ticket ticket, int err, const struct gms_convert_result *did)
 {
 	(void)ticket;
@@ -1071,6 +1133,7 @@ int main(void)
 	tcase_add_test(tc, time_runs_out_for_what_does_not_come);
 	tcase_add_test(tc, a_fault_that_fails_is_an_error_to_those_who_wait);
 	tcase_add_test(tc, who_waits_on_a_region_that_goes_is_told);
+	tcase_add_test(tc, who_waits_for_more_than_was_done_goes_on);
 	tcase_add_test(tc, handlers_wait_for_faults);
 	tcase_add_test(tc, handlers_may_be_cancelled_before_anything_else);
 	tcase_add_test(tc, a_parked_conversion_runs_when_the_access_ends);
