@@ -347,7 +347,8 @@ void gms__faults_over(struct gms_space *space, const struct gms__gate *gate)
 		const struct gms__segment *s = &gate->segment[i];
 		struct gms__inode *node, *next;
 
-		if (!(s->clear & (GMS_STATE_MISSING | GMS_STATE_WRITE_PROTECT)))
+		/* Or what it set was undone, and asked for meanwhile. */
+		if (!((s->set | s->clear) & (GMS_STATE_MISSING | GMS_STATE_WRITE_PROTECT)))
 			continue;
 		node = gms__itree_first(faults->by_gfn, s->first, s->end);
 		for (; node; node = next) {

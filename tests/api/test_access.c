@@ -985,6 +985,7 @@ struct failing {
 	void	(*first)(struct failing *f);
 	gms_gfn	error_gfn;
 	struct waiter w;
+	int	raised;
 	unsigned calls;
 };
 
@@ -1039,6 +1040,36 @@ START_TEST(who_waits_for_more_than_was_done_goes_on)
 	ck_assert_uint_eq(result.next, HOLE + 50);
 	ck_assert_int_eq(finish(&f.w), 0);
 	gms_access_end(space, &f.w.access);
+}
+END_TEST
+
+static int raise_fault(struct waiter *w)
+{
+	return gms_fault_raise(space, w->range.first, W, 0);
+}
+
+static void raise_meanwhile(struct failing *f)
+{
+	start(&f->w, raise_fault, FX_RANGE(HOLE + 7, 1), 0);
+	f->raised = finish(&f->w);
+}
+
+/* F2 */
+START_TEST(what_is_not_missing_after_all_is_no_fault)	/* _i: missing, write-protected */
+{
+	const struct gms_change change[] = {
+		{ FX_RANGE(HOLE, 16), _i ? WP : M, 0 }, { FX_RANGE(HOLE + 20, 1), 0, S },
+	};
+	struct failing f = { .first = raise_meanwhile, .error_gfn = HOLE + 20 };
+	struct gms_backend backend;
+	struct gms_fault fault[2];
+
+	backed(&backend, &f);
+	ck_assert_int_eq(gms_convert(space, change, 2, NULL, NULL), -EIO);
+	ck_assert_int_eq(f.raised, 0);
+	ck_assert_uint_eq(gms_state_at(space, HOLE + 7), S | D | P);
+	fx_check(space);
+	ck_assert_uint_eq(take(fault, 2, GMS_FAULT_OLDEST), 0);
 }
 END_TEST
 
@@ -1134,6 +1165,7 @@ int main(void)
 	tcase_add_test(tc, a_fault_that_fails_is_an_error_to_those_who_wait);
 	tcase_add_test(tc, who_waits_on_a_region_that_goes_is_told);
 	tcase_add_test(tc, who_waits_for_more_than_was_done_goes_on);
+	tcase_add_loop_test(tc, what_is_not_missing_after_all_is_no_fault, 0, 2);
 	tcase_add_test(tc, handlers_wait_for_faults);
 	tcase_add_test(tc, handlers_may_be_cancelled_before_anything_else);
 	tcase_add_test(tc, a_parked_conversion_runs_when_the_access_ends);
