@@ -30,12 +30,15 @@ gms_gfn gms__gate_meets(const struct gms__gate *gate, gms_gfn first, gms_gfn end
 
 /* --- who is in the way ---------------------------------------------------- */
 
+static const struct gms__access *access_of(const struct gms__inode *node)
+{
+	return (const struct gms__access *)(const void *)
+		((const char *)node - offsetof(struct gms__access, node));
+}
+
 bool gms__access_forbids(const struct gms__inode *node, gms_state old, gms_state new)
 {
-	const struct gms__access *access = (const struct gms__access *)(const void *)
-		((const char *)node - offsetof(struct gms__access, node));
-
-	return gms__rule_blocked_by_access(old, new, gms__access_writes(access->flags));
+	return gms__rule_blocked_by_access(old, new, gms__access_writes(access_of(node)->flags));
 }
 
 static bool any_wide(const struct gms__access_books *books, uint64_t stripes)
@@ -48,15 +51,18 @@ static bool any_wide(const struct gms__access_books *books, uint64_t stripes)
 	return false;
 }
 
+/* The shards that may have an access that meets [first, end). */
+static uint64_t shards_of(const struct gms__access_books *books, gms_gfn first, gms_gfn end)
+{
+	const uint64_t stripes = gms__map_stripes((struct gms_range){ first, end - first });
+
+	return any_wide(books, stripes) ? stripes | UINT64_C(1) << GMS__WIDE_ACCESSES : stripes;
+}
+
 void gms__access_visit(struct gms__access_books *books, gms_gfn first, gms_gfn end,
 		       void (*visit)(struct gms__inode *node, void *ctx), void *ctx)
 {
-	const uint64_t stripes = gms__map_stripes((struct gms_range){ first, end - first });
-	uint64_t set = stripes;
-
-	if (any_wide(books, stripes))
-		set |= UINT64_C(1) << GMS__WIDE_ACCESSES;
-	for (; set; set &= set - 1) {
+	for (uint64_t set = shards_of(books, first, end); set; set &= set - 1) {
 		struct gms__access_shard *shard = &books->shard[__builtin_ctzll(set)];
 
 		if (!gms__load(&shard->here))
@@ -67,28 +73,36 @@ void gms__access_visit(struct gms__access_books *books, gms_gfn first, gms_gfn e
 	}
 }
 
-struct lowest {
+struct turn {
 	gms_state old, new;
-	gms_gfn	  first;
-	gms_gfn	  gfn;
 };
 
-static void look_at(struct gms__inode *node, void *ctx)
+static bool forbids(const struct gms__inode *node, void *ctx)
 {
-	struct lowest *lowest = ctx;
+	const struct turn *turn = ctx;
 
-	if (gms__access_forbids(node, lowest->old, lowest->new))
-		lowest->gfn = gms__min(lowest->gfn, gms__max(node->first, lowest->first));
+	return gms__access_forbids(node, turn->old, turn->new);
 }
 
 bool gms__access_first(struct gms__access_books *books, gms_gfn first, gms_gfn end,
 		       gms_state old, gms_state new, gms_gfn *gfn)
 {
-	struct lowest lowest = { old, new, first, end };
+	struct turn turn = { old, new };
 
-	gms__access_visit(books, first, end, look_at, &lowest);
-	*gfn = lowest.gfn;
-	return lowest.gfn < end;
+	*gfn = end;
+	for (uint64_t set = shards_of(books, first, end); set; set &= set - 1) {
+		struct gms__access_shard *shard = &books->shard[__builtin_ctzll(set)];
+		const struct gms__inode *node;
+
+		if (!gms__load(&shard->here))
+			continue;
+		gms__lock(&shard->lock);
+		node = gms__itree_find(shard->root, first, end, forbids, &turn);
+		if (node)
+			*gfn = gms__min(*gfn, gms__max(node->first, first));
+		gms__unlock(&shard->lock);
+	}
+	return *gfn < end;
 }
 
 /* A plan that looks for what is in its way, page by page. */
@@ -112,7 +126,8 @@ static void search_pages(struct search *search, gms_gfn first, gms_gfn end, uint
 
 		if (s->first >= end)
 			break;
-		while (gms__segment_takes(s) &&
+		while (gms__rule_blocked_by_access(s->clear, s->set,
+						   gms__access_writes(flags)) &&
 		       gms__map_next_run(&search->plan->space->map, &cursor, &pos,
 					 gms__min(end, s->end), GMS_STATE_ALL, &run)) {
 			const gms_state new = gms__changed(run.state, s->set, s->clear);
@@ -126,22 +141,25 @@ static void search_pages(struct search *search, gms_gfn first, gms_gfn end, uint
 	}
 }
 
-static void search_access(struct gms__inode *node, void *ctx)
+/* Are all accesses from here on above what was found? They ascend. */
+static bool search_access(const struct gms__inode *node, void *ctx)
 {
-	const struct gms__access *access = (const struct gms__access *)(void *)
-		((char *)node - offsetof(struct gms__access, node));
+	struct search *search = ctx;
 
-	search_pages(ctx, node->first, node->end, access->flags);
+	if (gms__max(node->first, search->gate->segment[0].first) >= search->gfn)
+		return true;
+	search_pages(search, node->first, node->end, access_of(node)->flags);
+	return false;
 }
 
 /* The shard's lock is held. */
 static void search_shard(struct search *search, const struct gms__access_shard *shard)
 {
 	const struct gms__gate *gate = search->gate;
+	const gms_gfn first = gate->segment[0].first, end = gate->segment[gate->n - 1].end;
 	const uint64_t number = search->plan->queued.number;
 
-	gms__itree_visit(shard->root, gate->segment[0].first, gate->segment[gate->n - 1].end,
-			 search_access, search);
+	gms__itree_find(shard->root, first, end, search_access, search);
 	/* Who does not wait for accesses that run does not wait for others either. */
 	if (!search->plan->want.wait_ns)
 		return;

@@ -129,6 +129,22 @@ struct gms__inode *gms__itree_after(struct gms__inode *root, const struct gms__i
 	return NULL;
 }
 
+struct gms__inode *gms__itree_find(struct gms__inode *root, uint64_t first, uint64_t end,
+				   bool (*test)(const struct gms__inode *node, void *ctx),
+				   void *ctx)
+{
+	while (root && root->max_end > first) {
+		struct gms__inode *left = gms__itree_find(root->left, first, end, test, ctx);
+
+		if (left || root->first >= end)
+			return left;
+		if (root->end > first && test(root, ctx))
+			return root;
+		root = root->right;
+	}
+	return NULL;
+}
+
 void gms__itree_visit(struct gms__inode *root, uint64_t first, uint64_t end,
 		      void (*visit)(struct gms__inode *node, void *ctx), void *ctx)
 {

@@ -46,6 +46,11 @@ struct gms__inode *gms__itree_first(struct gms__inode *root, uint64_t first, uin
 struct gms__inode *gms__itree_after(struct gms__inode *root, const struct gms__inode *node,
 				    uint64_t first, uint64_t end);
 
+/* The first of them, in order, that the test is true of; NULL: none. */
+struct gms__inode *gms__itree_find(struct gms__inode *root, uint64_t first, uint64_t end,
+				   bool (*test)(const struct gms__inode *node, void *ctx),
+				   void *ctx);
+
 /* Call visit for every node that meets [first, end), in order. */
 void gms__itree_visit(struct gms__inode *root, uint64_t first, uint64_t end,
 		      void (*visit)(struct gms__inode *node, void *ctx), void *ctx);

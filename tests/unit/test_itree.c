@@ -10,19 +10,25 @@
 static struct gms__inode node[NODES];
 static bool live[NODES];
 
-/* The first live node that meets the range, by (first, serial); NULL: none. */
-static const struct gms__inode *slow_first(uint64_t first, uint64_t end)
+/* The first live node that meets the range, by (first, serial), of some; NULL: none. */
+static const struct gms__inode *slow_find(uint64_t first, uint64_t end, uint64_t divisor)
 {
 	const struct gms__inode *best = NULL;
 
 	for (size_t i = 0; i < NODES; i++) {
-		if (!live[i] || node[i].first >= end || node[i].end <= first)
+		if (!live[i] || node[i].first >= end || node[i].end <= first ||
+		    node[i].serial % divisor)
 			continue;
 		if (!best || node[i].first < best->first ||
 		    (node[i].first == best->first && node[i].serial < best->serial))
 			best = &node[i];
 	}
 	return best;
+}
+
+static bool divides(const struct gms__inode *n, void *ctx)
+{
+	return n->serial % *(uint64_t *)ctx == 0;
 }
 
 struct seen {
@@ -76,6 +82,7 @@ START_TEST(random_edits_find_what_a_scan_finds)
 		const size_t i = fx_rand_below(&rand, NODES);
 		const uint64_t first = fx_rand_below(&rand, SPAN);
 		const uint64_t end = first + 1 + fx_rand_below(&rand, 40);
+		uint64_t divisor = 1 + fx_rand_below(&rand, 9);
 		struct seen seen = { NULL, 0 };
 
 		if (live[i]) {
@@ -87,7 +94,9 @@ START_TEST(random_edits_find_what_a_scan_finds)
 			gms__itree_insert(&root, &node[i]);
 		}
 		live[i] = !live[i];
-		ck_assert_ptr_eq(gms__itree_first(root, first, end), slow_first(first, end));
+		ck_assert_ptr_eq(gms__itree_first(root, first, end), slow_find(first, end, 1));
+		ck_assert_ptr_eq(gms__itree_find(root, first, end, divides, &divisor),
+				 slow_find(first, end, divisor));
 		gms__itree_visit(root, first, end, see, &seen);
 		ck_assert_uint_eq(seen.n, slow_count(first, end));
 		ck_assert_uint_eq(seen.n, count_by_steps(root, first, end));
