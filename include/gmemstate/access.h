@@ -18,7 +18,8 @@
  *       is over. An access asks for the lowest of its pages first.
  *   A4  Nobody waits with a lock of the library held: a conversion that waits for
  *       accesses holds nothing but a place in the queue. Every wait has an end of
- *       its own, so no two wait for each other for ever.
+ *       its own, so no two wait for each other for ever; but who converts while he
+ *       runs an access may wait for himself, and should not do so #GMS_FOREVER.
  *   A5  First come, first served on a page: an access that begins behind a conversion
  *       that waits, waits for it, and a conversion behind accesses that wait waits for
  *       them, so that neither starves.

@@ -71,6 +71,93 @@ START_TEST(no_call_where_nothing_turns)
 }
 END_TEST
 
+/* The VMM may touch what is shared and not frozen. */
+START_TEST(freezing_unmaps_what_is_shared_and_thawing_maps_it)
+{
+	const struct gms_change both = { FX_RANGE(1100, 4), GMS_STATE_FROZEN, S };
+
+	ck_assert_int_eq(gms_freeze(space, FX_RANGE(1000, 40), 0, NULL), 0);
+	ck_assert_uint_eq(host->nlog, 2);	/* of the private ones it is told nothing */
+	entry_is(0, FX_UNMAP, 1024, 16);
+	ck_assert_int_eq(gms_freeze(space, FX_RANGE(1030, 20), 0, NULL), 0);
+	ck_assert_uint_eq(host->nlog, 4);
+	entry_is(2, FX_UNMAP, 1040, 10);
+	ck_assert_int_eq(gms_thaw(space, FX_RANGE(1000, 40), NULL), 0);
+	ck_assert_uint_eq(host->nlog, 6);
+	entry_is(4, FX_MAP, 1024, 6);
+	fx_host_check(host, space, all);
+	ck_assert_int_eq(gms_thaw(space, FX_RANGE(1030, 20), NULL), 0);
+	entry_is(6, FX_MAP, 1030, 20);
+	/* What turns private and freezes at once is unmapped once. */
+	ck_assert_int_eq(gms_convert(space, &both, 1, NULL, NULL), 0);
+	ck_assert_uint_eq(host->nlog, 10);
+	entry_is(8, FX_UNMAP, 1100, 4);
+}
+END_TEST
+
+START_TEST(what_turns_shared_while_frozen_is_mapped_when_it_thaws)
+{
+	const struct gms_change thaw = { FX_RANGE(0, 512), S, GMS_STATE_FROZEN };
+
+	ck_assert_int_eq(gms_freeze(space, FX_RANGE(0, 512), 0, NULL), 0);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(10, 5), NULL), 0);
+	ck_assert_uint_eq(host->calls, 0);	/* it has no set_attributes */
+	fx_host_check(host, space, all);
+	fx_host_forget(host);
+	ck_assert_int_eq(gms_convert(space, &thaw, 1, NULL, NULL), 0);
+	entry_is(0, FX_MAP, 0, 10);	/* shared only now */
+	entry_is(1, FX_MAP, 15, 497);
+	entry_is(2, FX_MAP, 10, 5);	/* thawed, in a call of their own */
+	ck_assert_uint_eq(host->calls, 2);
+}
+END_TEST
+
+START_TEST(a_failed_freeze_or_thaw_is_undone)	/* _i: the run that fails, and which */
+{
+	const struct gms_change batch[] = {
+		{ FX_RANGE(1030, 4), GMS_STATE_FROZEN, 0 }, { FX_RANGE(1040, 4), GMS_STATE_FROZEN, 0 },
+		{ FX_RANGE(1050, 4), 0, GMS_STATE_FROZEN }, { FX_RANGE(1060, 4), 0, GMS_STATE_FROZEN },
+	};
+	struct fx_snap before, after;
+
+	ck_assert_int_eq(gms_freeze(space, FX_RANGE(1050, 20), 0, NULL), 0);
+	ck_assert_int_eq(gms_freeze(space, FX_RANGE(1050, 2), 0, NULL), 0);
+	fx_snap_take(&before, space, host);
+	fx_host_fail_after(host, (uint64_t)_i, -EXFULL);
+	ck_assert_int_eq(gms_convert(space, batch, 4, NULL, NULL), -EXFULL);
+	fx_snap_take(&after, space, host);
+	fx_snap_same(&before, &after);
+	fx_host_check(host, space, all);
+	fx_check(space);
+	ck_assert_int_eq(gms_convert(space, batch, 4, NULL, NULL), 0);
+	ck_assert_int_eq(gms_thaw(space, FX_RANGE(1050, 1), NULL), -EALREADY);
+}
+END_TEST
+
+START_TEST(who_brought_it_in_has_populated_it)
+{
+	struct gms_space *other = fx_plain_space(&mem);
+	struct fx_host *full = fx_host_new(0, 512);
+
+	fx_host_do_all(full);
+	full->space = other;
+	fx_region(other, FX_RANGE(0, 512), 0, D | S, full);
+	fx_host_mend(full, other, FX_RANGE(0, 512));
+	ck_assert_int_eq(gms_convert(other, &(struct gms_change){ FX_RANGE(0, 8),
+				     GMS_STATE_POPULATED, 0 }, 1, NULL, NULL), 0);
+	ck_assert_uint_eq(full->calls_of[FX_POPULATE], 1);
+	ck_assert_int_eq(gms_miss(other, FX_RANGE(4, 8), 0, NULL), 0);
+	ck_assert_uint_eq(full->calls_of[FX_DISCARD], 1);
+	for (gms_gfn gfn = 4; gfn < 12; gfn++)
+		fx_host_wrote(full, gfn);
+	ck_assert_int_eq(gms_resolve(other, FX_RANGE(0, 16), false, NULL), 0);
+	ck_assert_uint_eq(full->calls_of[FX_POPULATE], 1);
+	fx_host_check(full, other, FX_RANGE(0, 512));
+	gms_space_free(other);
+	fx_host_free(full);
+}
+END_TEST
+
 START_TEST(runs_are_coalesced_and_only_what_turns)	/* C6 */
 {
 	const struct gms_change batch[] = {
@@ -550,6 +637,10 @@ int main(void)
 	tcase_add_test(tc, share_maps_then_flushes_once);
 	tcase_add_test(tc, unshare_unmaps_then_flushes_once);
 	tcase_add_test(tc, no_call_where_nothing_turns);
+	tcase_add_test(tc, freezing_unmaps_what_is_shared_and_thawing_maps_it);
+	tcase_add_test(tc, what_turns_shared_while_frozen_is_mapped_when_it_thaws);
+	tcase_add_loop_test(tc, a_failed_freeze_or_thaw_is_undone, 0, 4);
+	tcase_add_test(tc, who_brought_it_in_has_populated_it);
 	tcase_add_test(tc, runs_are_coalesced_and_only_what_turns);
 	tcase_add_test(tc, runs_do_not_cross_regions);
 	tcase_add_test(tc, runs_join_over_gib_borders);
