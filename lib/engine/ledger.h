@@ -143,7 +143,8 @@ void gms__ledger_fini(struct gms__ledger *ledger);
 /* Time charged with a kind. */
 static inline uint64_t gms__ledger_ns(const struct gms__ledger *ledger, uint32_t kind)
 {
-	return kind < GMS_ACCT_GUEST_EXITS ? 0 : gms__load(&ledger->ns[kind - GMS_ACCT_GUEST_EXITS]);
+	return kind < GMS_ACCT_GUEST_EXITS ? 0 :
+	       gms__load(&ledger->ns[kind - GMS_ACCT_GUEST_EXITS]);
 }
 
 /* Without a stripe: added atomically. */
