@@ -891,6 +891,58 @@ START_TEST(who_waits_goes_on_when_the_page_is_fit)	/* _i: frozen, missing, write
 }
 END_TEST
 
+/* A backend in the middle of a conversion, until it is let go. */
+static atomic_int gate_steps;
+
+static int dawdle(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+		  struct gms_charge *charge)
+{
+	(void)ctx;
+	(void)runs;
+	(void)nruns;
+	(void)ndone;
+	(void)charge;
+	atomic_store(&gate_steps, 1);
+	while (atomic_load(&gate_steps) == 1)
+		nap();
+	return atomic_load(&gate_steps) == 2 ? 0 : -EXFULL;
+}
+
+static int share(struct waiter *w)
+{
+	return gms_share(space, w->range, NULL);
+}
+
+/* What a conversion is at is not looked at: it may yet be undone. */
+START_TEST(behind_a_gate_nobody_looks)	/* _i: it succeeds, or fails */
+{
+	struct waiter c = { 0 }, a = { .timeout_ns = GMS_FOREVER };
+	struct gms_region_opts opts;
+	struct gms_backend backend;
+
+	GMS_INIT(&backend);
+	backend.map_host = dawdle;
+	fx_region_opts(&opts, FX_RANGE(HOLE, 64), 0, D, NULL);
+	opts.backend = &backend;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	refused(FX_RANGE(HOLE + 9, 1), 0, -EFAULT, HOLE + 9, GMS_REASON_PRIVATE);
+	atomic_store(&gate_steps, 0);
+	start(&c, share, FX_RANGE(HOLE, 16), 0);
+	while (!atomic_load(&gate_steps))
+		nap();
+	refused(FX_RANGE(HOLE + 9, 20), 0, -EAGAIN, HOLE + 9, GMS_REASON_ACCESS);
+	refused(FX_RANGE(HOLE + 9, 1), GMS_ACCESS_NESTED, -EAGAIN, HOLE + 9, GMS_REASON_ACCESS);
+	refused(FX_RANGE(HOLE + 16, 1), 0, -EFAULT, HOLE + 16, GMS_REASON_PRIVATE);
+	start(&a, touch, FX_RANGE(HOLE + 3, 1), GMS_ACCT_ACCESS_WAITS);
+	ck_assert(!atomic_load(&a.over));
+	atomic_store(&gate_steps, 2 + _i);
+	ck_assert_int_eq(finish(&c), _i ? -EXFULL : 0);
+	ck_assert_int_eq(finish(&a), _i ? -EFAULT : 0);
+	if (!_i)
+		gms_access_end(space, &a.access);
+}
+END_TEST
+
 START_TEST(time_runs_out_for_what_does_not_come)
 {
 	struct gms_fault fault[2];
@@ -1161,6 +1213,7 @@ int main(void)
 	tcase_add_test(tc, an_access_waits_behind_a_conversion_that_waits);
 	tcase_add_test(tc, a_conversion_waits_behind_an_access_that_waits);
 	tcase_add_loop_test(tc, who_waits_goes_on_when_the_page_is_fit, 0, 3);
+	tcase_add_loop_test(tc, behind_a_gate_nobody_looks, 0, 2);
 	tcase_add_test(tc, time_runs_out_for_what_does_not_come);
 	tcase_add_test(tc, a_fault_that_fails_is_an_error_to_those_who_wait);
 	tcase_add_test(tc, who_waits_on_a_region_that_goes_is_told);
