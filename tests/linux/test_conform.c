@@ -22,7 +22,7 @@ START_TEST(books_and_kernel_agree_after_any_conversions)	/* _i: kind */
 	lx_world_look(&world, 100);
 	for (unsigned int step = 0; step < nsteps; step++) {
 		lx_world_step(&world);
-		if (step % 10 == 9)
+		if (step % 4 == 3)
 			lx_world_look(&world, 50);
 	}
 	ck_assert_uint_eq(lx_event(world.guest.space, GMS_ACCT_UNDO_FAILURES), 0);

@@ -228,11 +228,14 @@ void lx_world_write(struct lx_world *world, uint64_t first, uint64_t npages)
 	}
 }
 
-static struct gms_range any_range(struct lx_world *world)
+static struct gms_range draw_range(struct lx_world *world)
 {
 	const uint64_t npages = world->guest.npages;
 	uint64_t first, n;
 
+	/* A page of 1 GiB would hardly ever be private whole. */
+	if (world->unit_pages == npages && fx_rand_odds(&world->rand, 1, 4))
+		return LX_RANGE(world->guest.first, npages);
 	switch (fx_rand_below(&world->rand, 8)) {
 	case 0:
 		return LX_RANGE(world->guest.first, npages);
@@ -246,6 +249,24 @@ static struct gms_range any_range(struct lx_world *world)
 		n = n < npages - first ? n : npages - first;
 		return LX_RANGE(world->guest.first + first, n);
 	}
+}
+
+static void note_edge(struct lx_world *world, uint64_t n)
+{
+	if (n < world->guest.npages)
+		world->edge[world->nedges++ % LX_WORLD_EDGES] = n;
+}
+
+static struct gms_range any_range(struct lx_world *world)
+{
+	const struct gms_range range = draw_range(world);
+	const uint64_t first = range.first - world->guest.first;
+
+	note_edge(world, first - 1);
+	note_edge(world, first);
+	note_edge(world, first + range.npages - 1);
+	note_edge(world, first + range.npages);
+	return range;
 }
 
 static void any_batch(struct lx_world *world)
@@ -542,11 +563,15 @@ static bool guest_finds(const struct lx_world *world, uint64_t n)
 
 void lx_world_look(struct lx_world *world, unsigned int n)
 {
+	const unsigned int known = world->nedges, most = LX_WORLD_EDGES;
+	const unsigned int nedges = known < most ? known : most;
 	struct lx_touch list[LOOK_MAX];
 
 	ck_assert_uint_le(n, LOOK_MAX);
 	for (unsigned int i = 0; i < n; i++) {
-		const uint64_t at = fx_rand_below(&world->rand, world->guest.npages);
+		const uint64_t at = i & 1 && nedges
+				    ? world->edge[fx_rand_below(&world->rand, nedges)]
+				    : fx_rand_below(&world->rand, world->guest.npages);
 
 		look_at(world, at);
 		list[i] = (struct lx_touch){ .gfn = world->guest.first + at };

@@ -16,6 +16,8 @@
 
 #include "rand.h"
 
+#define LX_WORLD_EDGES	128u
+
 struct lx_world {
 	struct lx_guest guest;
 	struct gms_backing_info info;
@@ -26,6 +28,8 @@ struct lx_world {
 	uint64_t  *nrevoked;	/* private or frozen pages, of each unit that is revoked whole */
 	uint64_t   unit_pages;	/* 1: each page is revoked alone */
 	uint64_t   next_word;
+	uint64_t   edge[LX_WORLD_EDGES];	/* pages at both sides of where late ranges begin and end */
+	unsigned int nedges;
 #if defined(__x86_64__)
 	struct lx_machine machine;
 #endif
@@ -60,7 +64,7 @@ void lx_world_step(struct lx_world *world);
 /* Write new words to pages that may be written, by the host or by the guest. */
 void lx_world_write(struct lx_world *world, uint64_t first, uint64_t npages);
 
-/* Ask the kernel about @n random pages. */
+/* Ask the kernel about @n random pages, half of them where something began or ended. */
 void lx_world_look(struct lx_world *world, unsigned int n);
 
 /* Ask the kernel: 0 if page @n can be pinned so (GMS_PIN_*), or a negative errno. */
