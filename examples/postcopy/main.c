@@ -189,7 +189,7 @@ static int freeze_half(struct program *program)
 	if (!rc || rc == -ENOENT)
 		rc = gms_freeze(guest->space, guest->range, GMS_FOREVER, &did);
 	if (!rc)
-		rc = gms_uffd_wake(guest->uffd, guest->range);	/* and so do those in the kernel */
+		rc = gms_uffd_wake(guest->uffd, guest->range);	/* so do those in the kernel */
 	if (rc)
 		return fail("the guest could not be frozen", rc);
 	guest->stop = true;

@@ -76,7 +76,7 @@ struct pc_guest {
 	char *ram;
 	struct gms_range range;
 	uint32_t block;			/* pages that come together: 1 or 512 */
-	_Atomic uint8_t *why;		/* of each page: enum pc_why; PC_NOT_YET: not asked for */
+	_Atomic uint8_t *why;		/* of each page: enum pc_why; NOT_YET: not asked for */
 	_Atomic uint8_t *touched;	/* of each page: by how many vCPUs */
 	_Atomic uint64_t prefetched_used;
 	_Atomic uint64_t arrived;	/* pages */
@@ -112,7 +112,8 @@ struct pc_handler {
 	uint64_t requests;
 	_Atomic uint64_t started_ns;
 	uint64_t ended_ns;
-	struct pc_times taking;		/* the library's own time to raise and hand out a fault, ... */
+	/* The library's own time to raise and hand out a fault, ... */
+	struct pc_times taking;
 	struct pc_times filling;	/* ... and to put its page in place */
 	_Atomic int err;		/* -EPIPE: the source is gone */
 };

@@ -20,7 +20,7 @@
 
 #define DEVICE_PAGES	8u
 #define RUN_PAGES	64u	/* one after the other, in mixed order */
-#define PATIENCE_NS	UINT64_C(100000000)	/* then the device looks whether it is to stop */
+#define PATIENCE_NS	UINT64_C(100000000)	/* then the device looks if it is to stop */
 
 static _Thread_local sigjmp_buf left;
 static _Thread_local volatile sig_atomic_t inside;

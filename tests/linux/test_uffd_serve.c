@@ -101,7 +101,8 @@ START_TEST(serving_refuses_what_it_does_not_know)
 	ck_assert_int_eq(gms_uffd_protect(paging.uffd, pages(0, 1), 0, &longer.known), -E2BIG);
 
 	/* A page outside: nothing is done, also of those inside. */
-	ck_assert_int_eq(gms_uffd_zero(paging.uffd, LX_RANGE(first + NPAGES - 2, 3), NULL), -ENOENT);
+	ck_assert_int_eq(gms_uffd_zero(paging.uffd, LX_RANGE(first + NPAGES - 2, 3), NULL),
+			 -ENOENT);
 	ck_assert(range_is(0, NPAGES, GMS_STATE_MISSING));
 }
 END_TEST
