@@ -252,13 +252,13 @@ int main(int argc, char **argv)
 	rc = pc_source_start(&program.source, options);	/* forks: before there are threads */
 	if (rc)
 		return fail("the source", rc);
-	pc_clock_measure();
-	rc = pc_baseline(&program.baseline_ns);
-	if (rc)
-		return fail("userfaultfd", rc);
 	rc = make_guest(&program, &what);
 	if (rc)
 		return fail(what, rc);
+	pc_clock_measure();
+	rc = pc_baseline(options->huge, &program.baseline_ns);
+	if (rc)
+		fprintf(stderr, "postcopy: nothing to compare with: %s\n", strerror(-rc));
 	printf("postcopy: %" PRIu64 " MiB from process %d, %s, %s pages, %s order, window %u\n",
 	       options->npages / 256, (int)program.source.pid,
 	       options->minor ? "write + UFFDIO_CONTINUE" : "UFFDIO_COPY",

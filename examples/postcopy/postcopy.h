@@ -156,7 +156,7 @@ int  pc_receive(int fd, void *to, size_t bytes);
  * baseline.c: a fault that the kernel and nothing but poll, read and UFFDIO_COPY serve, by
  * a thread on another CPU where there is one; and memory that is warm.
  */
-int  pc_baseline(uint64_t *median_ns);
+int  pc_baseline(bool huge, uint64_t *median_ns);
 void pc_warm(uint64_t npages);
 
 /* handler.c */

@@ -67,10 +67,11 @@ static void overhead(const struct pc_handler *handler, uint64_t baseline_ns)
 	pc_times_sort(&taking);
 	pc_times_sort(&filling);
 	each = pc_times_at(&taking, 0.5) + pc_times_at(&filling, 0.5);
-	printf("  %-34s %12.2f us: %.1f %% of the %.1f us that the kernel takes\n",
-	       "libgmemstate itself, a fault", (double)each / 1e3,
-	       baseline_ns ? 100 * (double)each / (double)baseline_ns : 0,
-	       (double)baseline_ns / 1e3);
+	printf("  %-34s %12.2f us", "libgmemstate itself, a fault", (double)each / 1e3);
+	if (baseline_ns)
+		printf(": %.1f %% of the %.1f us that the kernel takes",
+		       100 * (double)each / (double)baseline_ns, (double)baseline_ns / 1e3);
+	putchar('\n');
 }
 
 void pc_report(const struct pc_guest *guest, const struct pc_handler *handler,
