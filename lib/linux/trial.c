@@ -12,12 +12,13 @@
  *   4. revoke and restore a page of the host; if that is refused, one of the file
  *   5. allocate it
  *   6. punch a hole of a page of the host; if that frees nothing, of one of the file
+ *   7. reserve that page again, of hugetlb: the hole gave the reservation back too
  *
  * guest_memfd does not count its blocks: there the page cache is asked, and where
  * that cannot be seen (no mapping), what fallocate(2) answers is believed.
  *
  * System calls, for a seccomp filter: pipe2, write, read, fstat, pread64, pwrite64,
- * process_vm_readv, getpid, fallocate, mincore, close; those of revoke.c.
+ * process_vm_readv, getpid, fallocate, mincore, mmap, munmap, close; those of revoke.c.
  */
 #define _GNU_SOURCE	/* FALLOC_FL_PUNCH_HOLE */
 #include "linux/backing.h"
@@ -201,6 +202,23 @@ static void try_discard(struct trial *trial)
 		(void)gms__linux_fallocate(backing->fd, PUNCH, 0, backing->got_bytes);
 }
 
+/*
+ * The kernel reserves huge pages when they are mapped, for the file and for ever, but
+ * for those that a hole has taken. Whoever has the page by now, we have not.
+ */
+static int reserve_again(const struct gms_backing *backing)
+{
+	void *mem;
+	int rc;
+
+	if (!gms__linux_file_page_bytes(backing->kind))
+		return 0;
+	rc = gms__linux_map_part(&mem, backing->fd, 0, backing->page_bytes);
+	if (!rc)
+		gms__linux_munmap(mem, backing->page_bytes);
+	return rc;
+}
+
 int gms__linux_try(struct gms_backing *backing)
 {
 	struct trial trial = { .backing = backing };
@@ -218,6 +236,7 @@ int gms__linux_try(struct gms_backing *backing)
 	if (!rc) {
 		try_populate(&trial);
 		try_discard(&trial);
+		rc = reserve_again(backing);
 	}
 	gms__linux_touch_close(trial.pipe);
 	return rc;

@@ -576,6 +576,41 @@ START_TEST(new_leaves_memory_empty_and_zero)
 }
 END_TEST
 
+static uint64_t pool(uint64_t page_bytes, const char *what)
+{
+	unsigned long long n = 0;
+	char path[128];
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/sys/kernel/mm/hugepages/hugepages-%llukB/%s_hugepages",
+		 (unsigned long long)page_bytes >> 10, what);
+	file = fopen(path, "r");
+	ck_assert_ptr_nonnull(file);
+	ck_assert_int_eq(fscanf(file, "%llu", &n), 1);
+	fclose(file);
+	return n;
+}
+
+/* All that the pool has: none of it is left for another, also not what the trial used. */
+START_TEST(new_keeps_every_huge_page_reserved)	/* _i: kind */
+{
+	const uint64_t page = _i == GMS_BACKING_HUGETLB_1G ? LX_HUGE_1G : LX_HUGE_2M;
+	const uint64_t left = pool(page, "free") - pool(page, "resv");
+	struct gms_backing *all = NULL, *more = NULL;
+	struct gms_backing_opts opts;
+	int rc;
+
+	memfd_opts(&opts, left * page);
+	opts.kind = (uint32_t)_i;
+	ck_assert_int_eq(gms_backing_new(&all, &opts), 0);
+	opts.bytes = page;
+	rc = gms_backing_new(&more, &opts);
+	gms_backing_free(more);
+	gms_backing_free(all);
+	ck_assert_int_eq(rc, -ENOMEM);
+}
+END_TEST
+
 START_TEST(get_can_and_exposed_refuse_bad_arguments)
 {
 	struct gms_backing *backing = memfd_backing(4 << 20, GMS_REVOKE_BEST);
@@ -745,8 +780,10 @@ static void add_kinds(TCase *tcase)
 		}
 		tcase_add_loop_test(tcase, get_and_can_say_what_the_kernel_does, i, i + 1);
 		tcase_add_loop_test(tcase, new_leaves_memory_empty_and_zero, i, i + 1);
-		if (kind == GMS_BACKING_HUGETLB_2M || kind == GMS_BACKING_HUGETLB_1G)
+		if (kind == GMS_BACKING_HUGETLB_2M || kind == GMS_BACKING_HUGETLB_1G) {
 			tcase_add_loop_test(tcase, new_of_huge_pages_wants_whole_ones, i, i + 1);
+			tcase_add_loop_test(tcase, new_keeps_every_huge_page_reserved, i, i + 1);
+		}
 		if (kind > GMS_BACKING_GUEST_MEMFD)
 			tcase_add_loop_test(tcase,
 					    memory_that_the_host_may_not_touch_is_never_shared,

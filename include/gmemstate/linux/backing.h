@@ -24,7 +24,9 @@
  * whole huge pages: when the last page of one turns private, and until the first
  * turns shared. In between its private pages are within the VMM's reach, and
  * gms_backing_exposed() counts them. A discard of less than a huge page leaves zeros
- * and frees nothing: gms_backing_info::undiscarded_bytes.
+ * and frees nothing: gms_backing_info::undiscarded_bytes. All huge pages are reserved
+ * when the backing is made; one that was discarded, or zeroed as a whole, is not any
+ * more: if the pool has none by then, a touch is a SIGBUS, where populating fails.
  *
  * GMS_CONTENT_ZERO punches a hole: what had memory has it again at the next touch. If
  * the conversion fails after that, contents are gone. Any other content is kept.
