@@ -39,7 +39,14 @@ uint64_t gms__linux_file_allocated(const struct gms_backing *backing);
 /* Find out what the memory can do, with its first page. 0 or a negative errno. */
 int gms__linux_try(struct gms_backing *backing);
 
-/* fallocate(2) of a run, charged and tried again when a signal comes. 0 or a negative errno. */
+/*
+ * fallocate(2) of a range, charged and tried again when a signal comes: 0 or a negative
+ * errno. @page_bytes are of the file's pages, the least that a call is made for.
+ */
+int gms__linux_fallocate_all(int fd, int mode, uint64_t offset, uint64_t bytes,
+			     uint64_t page_bytes, struct gms_charge *charge);
+
+/* The same of a run. */
 int gms__linux_fallocate_run(const struct gms_backing *backing, const struct gms_host_run *run,
 			     int mode, struct gms_charge *charge);
 

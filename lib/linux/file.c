@@ -120,16 +120,39 @@ uint64_t gms__linux_file_allocated(const struct gms_backing *backing)
 	return bytes;
 }
 
+/*
+ * A signal stops the kernel with only a part allocated, or with nothing: of memfd
+ * older kernels take back what they had. So a call that was interrupted is made again
+ * for half as much, down to a page of the file, and the rest by further ones.
+ */
+int gms__linux_fallocate_all(int fd, int mode, uint64_t offset, uint64_t bytes,
+			     uint64_t page_bytes, struct gms_charge *charge)
+{
+	uint64_t piece = bytes;
+	unsigned int tries = 0;
+	int rc = 0;
+
+	while (bytes) {
+		piece = piece < bytes ? piece : bytes;
+		rc = gms__linux_fallocate(fd, mode, offset, piece);
+		gms_charge_add(charge, GMS_ACCT_SYS_FALLOCATE, 1);
+		if (!rc) {
+			offset += piece;
+			bytes -= piece;
+			tries = 0;
+		} else if (rc == -EINTR && piece / 2 >= page_bytes) {
+			piece = piece / 2 / page_bytes * page_bytes;
+		} else if ((rc != -EINTR && rc != -EAGAIN) || ++tries >= TRIES_MAX) {
+			break;
+		}
+	}
+	return rc;
+}
+
 int gms__linux_fallocate_run(const struct gms_backing *backing, const struct gms_host_run *run,
 			     int mode, struct gms_charge *charge)
 {
-	unsigned int tries = 0;
-	int rc;
-
-	do {
-		rc = gms__linux_fallocate(backing->fd, mode, run->backing_offset_bytes,
-					  run->npages << GMS_PAGE_SHIFT);
-		gms_charge_add(charge, GMS_ACCT_SYS_FALLOCATE, 1);
-	} while ((rc == -EINTR || rc == -EAGAIN) && ++tries < TRIES_MAX);
-	return rc;
+	return gms__linux_fallocate_all(backing->fd, mode, run->backing_offset_bytes,
+					run->npages << GMS_PAGE_SHIFT, backing->page_bytes,
+					charge);
 }

@@ -16,11 +16,9 @@
 
 #include <gmemstate/account.h>
 
+#include "linux/backing.h"
 #include "linux/sys.h"
 #include "linux/uapi.h"
-
-/* Most calls in a row that a signal ends before the error is believed. */
-#define TRIES_MAX	16
 
 static uint64_t run_bytes(const struct gms_host_run *run)
 {
@@ -35,15 +33,9 @@ static uint64_t gmem_offset(const struct gms_kvm_memory *memory, const struct gm
 static int fallocate_run(const struct gms_kvm_memory *memory, const struct gms_host_run *run,
 			 int mode, struct gms_charge *charge)
 {
-	unsigned int tries = 0;
-	int rc;
-
-	do {
-		rc = gms__linux_fallocate(memory->gmem_fd, mode | FALLOC_FL_KEEP_SIZE,
-					  gmem_offset(memory, run), run_bytes(run));
-		gms_charge_add(charge, GMS_ACCT_SYS_FALLOCATE, 1);
-	} while ((rc == -EINTR || rc == -EAGAIN) && ++tries < TRIES_MAX);
-	return rc;
+	return gms__linux_fallocate_all(memory->gmem_fd, mode | FALLOC_FL_KEEP_SIZE,
+					gmem_offset(memory, run), run_bytes(run), GMS_PAGE_SIZE,
+					charge);
 }
 
 int gms__linux_kvm_punch(const struct gms_kvm_memory *memory, const struct gms_host_run *runs,

@@ -9,6 +9,7 @@
 #include "world.h"
 
 #include <pthread.h>
+#include <sys/time.h>
 
 #define S	GMS_STATE_SHARED
 #define P	GMS_STATE_POPULATED
@@ -378,6 +379,30 @@ START_TEST(no_data_goes_to_an_orphan_while_the_page_is_pinned)	/* _i: kind */
 }
 END_TEST
 
+static void on_alarm(int sig)
+{
+	(void)sig;
+}
+
+/* A timer that interrupts faster than the kernel clears pages delays it, and no more. */
+START_TEST(signals_do_not_keep_memory_from_coming)	/* _i: kind */
+{
+	const struct itimerval often = { { 0, 50 }, { 0, 50 } }, off = { { 0, 0 }, { 0, 0 } };
+	const struct sigaction act = { .sa_handler = on_alarm, .sa_flags = SA_RESTART };
+	struct lx_guest guest;
+	int rc;
+
+	lx_guest_new(&guest, (uint32_t)_i, GMS_REVOKE_BEST, 32 * LX_2M, 9, S | D);
+	ck_assert_int_eq(sigaction(SIGALRM, &act, NULL), 0);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &often, NULL), 0);
+	rc = change(&guest, 0, 32 * LX_2M, P, 0, GMS_CONTENT_ANY);
+	ck_assert_int_eq(setitimer(ITIMER_REAL, &off, NULL), 0);
+	ck_assert_int_eq(rc, 0);
+	ck_assert_uint_eq(info_of(&guest).allocated_bytes, 32 * LX_2M * LX_PAGE);
+	lx_guest_free(&guest);
+}
+END_TEST
+
 static void prepare(void)
 {
 	lx_settings_begin();
@@ -393,6 +418,8 @@ static void add_kind(uint32_t kind, TCase *memory, TCase *revoke, TCase *pinned)
 	close(disk);
 	if (kind == GMS_BACKING_MEMFD || kind == GMS_BACKING_MEMFD_THP)
 		tcase_add_loop_test(memory, memory_comes_and_goes_by_the_page, i, i + 1);
+	if (kind <= GMS_BACKING_HUGETLB_2M)
+		tcase_add_loop_test(memory, signals_do_not_keep_memory_from_coming, i, i + 1);
 	if (kind == GMS_BACKING_HUGETLB_2M || kind == GMS_BACKING_HUGETLB_1G) {
 		tcase_add_loop_test(memory, parts_of_huge_pages_are_zeroed_and_not_called_free,
 				    i, i + 1);
