@@ -79,8 +79,8 @@ struct gms_kvm_memory;
 /**
  * Give back, at the end of a commit, the memory of the half that a page has left: of
  * the mapping by the @c discard of gms_kvm_memory_opts::shared, of the guest_memfd by
- * punching a hole. Without it a page that turns back has its old contents again.
- * Conversions that ask for GMS_CONTENT_ZERO need it.
+ * punching a hole. Without it a page that turns back has its old contents again, unless
+ * the conversion asks for #GMS_CONTENT_ZERO.
  */
 #define GMS_KVM_MEMORY_PUNCH	(UINT32_C(1) << 0)
 /**
@@ -116,10 +116,10 @@ struct gms_kvm_memory_opts {
  *
  * What is in a page that turned (gms_convert_opts::content): with two backings
  * GMS_CONTENT_PRESERVE is refused (-EOPNOTSUPP, the kernel copies nothing and nobody
- * may read the private half), and GMS_CONTENT_ZERO is what #GMS_KVM_MEMORY_PUNCH
- * makes of it, refused without, and after a hole could not be punched. In place the
- * pages keep their contents, and ZERO is what gms_backend::zero of the shared half's
- * backend makes of it, refused without.
+ * may read the private half), and GMS_CONTENT_ZERO empties the half that a page enters
+ * before it enters it: refused where the shared half's backend cannot discard, or there
+ * is no guest_memfd. In place the pages keep their contents, and ZERO is what
+ * gms_backend::zero of the shared half's backend makes of it, refused without.
  *
  * Discarding (POPULATED cleared) gives back both halves; populating fills in the
  * shared one only, the private one in place.
