@@ -16,12 +16,6 @@
 #include "linux/uapi.h"
 
 /* Of the C library's ways to make a call an architecture may lack one. */
-#ifndef SYS_fstat
-#define SYS_fstat		-1
-#endif
-#ifndef SYS_newfstatat
-#define SYS_newfstatat		-1
-#endif
 #ifndef SYS_poll
 #define SYS_poll		-1
 #endif
