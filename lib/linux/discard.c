@@ -31,13 +31,14 @@
 
 #define PUNCH	(FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE)
 
-/* Memory without holes: write zeros through a mapping of our own, which nobody else knows. */
-static int write_zeros(const struct gms_backing *backing, const struct gms_host_run *run,
-		       struct gms_charge *charge)
+/* Most that is mapped at a time to be zeroed. */
+#define PART_BYTES	((size_t)2 << 20)
+
+static int write_part(const struct gms_backing *backing, uint64_t offset, size_t bytes,
+		      struct gms_charge *charge)
 {
-	const uint64_t bytes = run->npages << GMS_PAGE_SHIFT;
 	void *mem;
-	const int rc = gms__linux_map_part(&mem, backing->fd, run->backing_offset_bytes, bytes);
+	const int rc = gms__linux_map_part(&mem, backing->fd, offset, bytes);
 
 	gms_charge_add(charge, GMS_ACCT_SYS_OTHER, 1);
 	if (rc)		/* -EAGAIN: such memory is locked, and there is a limit to that */
@@ -46,8 +47,26 @@ static int write_zeros(const struct gms_backing *backing, const struct gms_host_
 	gms__linux_munmap(mem, bytes);
 	gms_charge_add(charge, GMS_ACCT_SYS_OTHER, 1);
 	gms_charge_add(charge, GMS_ACCT_FLUSH_PROCESS, 1);
-	gms_charge_add(charge, GMS_ACCT_PAGES_ZEROED, run->npages);
+	gms_charge_add(charge, GMS_ACCT_PAGES_ZEROED, bytes >> GMS_PAGE_SHIFT);
 	return 0;
+}
+
+/*
+ * Memory without holes: write zeros through a mapping of our own, which nobody else
+ * knows. It is locked as the guest's is, and counts as much towards the limit of that,
+ * so there is never much of it.
+ */
+static int write_zeros(const struct gms_backing *backing, const struct gms_host_run *run,
+		       struct gms_charge *charge)
+{
+	const uint64_t bytes = run->npages << GMS_PAGE_SHIFT;
+	int rc = 0;
+
+	for (uint64_t at = 0; !rc && at < bytes; at += PART_BYTES)
+		rc = write_part(backing, run->backing_offset_bytes + at,
+				bytes - at < PART_BYTES ? (size_t)(bytes - at) : PART_BYTES,
+				charge);
+	return rc;
 }
 
 static int punch(const struct gms_backing *backing, const struct gms_host_run *run,

@@ -9,7 +9,9 @@
 #include "world.h"
 
 #include <pthread.h>
+#include <sys/resource.h>
 #include <sys/time.h>
+#include <sys/wait.h>
 
 #define S	GMS_STATE_SHARED
 #define P	GMS_STATE_POPULATED
@@ -270,6 +272,46 @@ START_TEST(memory_without_holes_is_zeroed)
 }
 END_TEST
 
+/* As a user who may lock a little more than the guest has. */
+static int give_back_under_a_limit(void)
+{
+	const struct rlimit limit = { 7 << 20, 7 << 20 };
+	struct lx_guest guest;
+	bool good;
+
+	if (setrlimit(RLIMIT_MEMLOCK, &limit) || (!geteuid() && setresuid(65534, 65534, 65534)))
+		return 77;
+	lx_guest_new(&guest, GMS_BACKING_MEMFD_SECRET, GMS_REVOKE_BEST, 2 * LX_2M, 9, S | P);
+	memset(guest.hva, 0x5a, 2 * LX_2M * LX_PAGE);
+	good = !change(&guest, 0, 2 * LX_2M, 0, P, GMS_CONTENT_ANY) &&
+	       !lx_event(guest.space, GMS_ACCT_DISCARD_FAILURES) &&
+	       charged_pages(&guest) == 2 * LX_2M;
+	for (uint64_t n = 0; n < 2 * LX_2M; n++)
+		good = good && lx_page_holds(lx_page(&guest, n), 0);
+	lx_guest_free(&guest);
+	return good ? 0 : 1;
+}
+
+/* memfd_secret is locked memory, and so is what it is zeroed through. */
+START_TEST(locked_memory_is_zeroed_within_the_limit)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		_exit(give_back_under_a_limit());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert(WIFEXITED(status));
+	if (WEXITSTATUS(status) == 77)
+		printf("left out: this user may not set a limit\n");
+	else
+		ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 /* Both ways, for each content: kept, or zeros. */
 START_TEST(content_is_as_asked)	/* _i: kind */
 {
@@ -427,8 +469,10 @@ static void add_kind(uint32_t kind, TCase *memory, TCase *revoke, TCase *pinned)
 	}
 	if (kind == GMS_BACKING_HUGETLB_2M)
 		tcase_add_test(revoke, threads_meet_in_a_huge_page);
-	if (kind == GMS_BACKING_MEMFD_SECRET)
+	if (kind == GMS_BACKING_MEMFD_SECRET) {
 		tcase_add_test(memory, memory_without_holes_is_zeroed);
+		tcase_add_test(memory, locked_memory_is_zeroed_within_the_limit);
+	}
 	tcase_add_loop_test(memory, content_is_as_asked, i, i + 1);
 	if (kind != GMS_BACKING_HUGETLB_1G)
 		tcase_add_loop_test(revoke, a_backing_that_does_not_revoke_says_what_is_exposed,
