@@ -57,8 +57,8 @@ static int convert(struct gms_space *space, const struct gms_change *changes, si
 	return err;
 }
 
-static void report_fast(const struct gms__fast_result *fast, gms_gfn next,
-			struct gms_convert_result *result)
+void gms__report_fast(const struct gms__fast_result *fast, gms_gfn next,
+		      struct gms_convert_result *result)
 {
 	struct gms_convert_result ours;
 
@@ -83,8 +83,8 @@ static int convert_one(struct gms_space *space, const struct gms_change *change,
 			       !want->no_alloc, &fast))
 		return convert(space, change, 1, want, progress, result);
 	if (result)
-		report_fast(&fast, progress ? change->range.first + change->range.npages : 0,
-			    result);
+		gms__report_fast(&fast, progress ? change->range.first + change->range.npages : 0,
+				 result);
 	return 0;
 }
 

@@ -16,6 +16,8 @@ int  gms__convert_in(struct gms_convert_opts *opts, const struct gms_convert_opt
 /* One change, of a caller who gave no options. */
 int  gms__turn(struct gms_space *space, const struct gms_change *change, uint64_t wait_ns,
 	       struct gms_convert_result *result);
+void gms__report_fast(const struct gms__fast_result *fast, gms_gfn next,
+		      struct gms_convert_result *result);
 /* A plan that has its segments, or failed to get them: carry it out, and say so. */
 int  gms__carry_out(struct gms__plan *plan, int err, bool progress,
 		    struct gms_convert_result *result);

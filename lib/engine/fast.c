@@ -10,6 +10,10 @@
  * looks at, several regions, a GiB that has no chunk yet, folios of other shapes
  * than LEVELS makes, any refusal.
  *
+ * What is resolved, millions of times too, is the same but for three things: no backend
+ * is told of it, so a region may have one; all that turns must have been missing; and
+ * faults are over with it.
+ *
  * Locking: takes the stripe of the block's GiB, or the caller has it.
  */
 #include <string.h>
@@ -27,6 +31,7 @@ struct fast {
 	uint64_t  changed;
 	uint64_t  turned[2];	/* by direction */
 	bool	  loans;	/* it is an embedder's: look whether they stand in the way */
+	bool	  resolves;
 };
 
 /* May these pages turn? false: that is for the plan to say. */
@@ -35,7 +40,8 @@ static bool admit(struct fast *f, gms_state old, gms_state new, uint64_t npages)
 	uint32_t reason;
 	gms_gfn lent;
 
-	if ((((old | new) & GMS__RULED) && gms__rule_check(old, new, &reason)) ||
+	if ((f->resolves && !(old & GMS_STATE_MISSING)) ||
+	    (((old | new) & GMS__RULED) && gms__rule_check(old, new, &reason)) ||
 	    (gms__rule_blocked_by_pins(old, new) &&
 	     !gms__claims_none(&f->space->claims, f->first, f->end)) ||
 	    (f->loans && gms__rule_blocked_by_loans(old, new) &&
@@ -141,7 +147,7 @@ static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,
 
 	f->row = gms__region_around(gms__word_table(map->table), f->first);
 	if (gms__map_is_owned(map, f->first) || f->first < f->row->first ||
-	    f->end > gms__region_end(f->row) || f->row->backend ||
+	    f->end > gms__region_end(f->row) || (f->row->backend && !f->resolves) ||
 	    ((f->set | f->clear) & f->space->listeners.bits))
 		return false;
 	gib = *gms__gib_at(f->row, f->first);
@@ -191,6 +197,23 @@ static bool convert_among(struct fast *f, bool may_alloc, struct gms__tables *ta
 	return done;
 }
 
+/* Nobody who runs objects to what is resolved; who waits for it is for the plan to wake. */
+static bool resolve(struct fast *f, struct gms__tables *tables, struct gms__fast_result *result)
+{
+	const struct gms__segment segment = { f->first, f->end, f->set, f->clear };
+	const struct gms__gate gate = { &segment, 1 };
+	struct gms__access_books *books = f->space->access;
+	bool done;
+
+	if (!gms__gate_quick(books, f->first, f->end, true))
+		return false;
+	done = convert(f, true, tables, result);
+	gms__unlock(&books->shard[gms__stripe_of(f->first)].lock);
+	if (done)
+		gms__faults_over(f->space, &gate);
+	return done;
+}
+
 static bool is_small(const struct gms_space *space, struct gms_range range)
 {
 	return space->plain_shapes && range.first / GMS__BLOCK_PAGES ==
@@ -198,7 +221,7 @@ static bool is_small(const struct gms_space *space, struct gms_range range)
 }
 
 static bool held(struct gms_space *space, const struct gms_change *c, struct gms__tag *account,
-		 bool may_alloc, bool loans, struct gms__fast_result *result)
+		 bool may_alloc, bool loans, bool resolves, struct gms__fast_result *result)
 {
 	struct gms__tables tables;
 	struct fast f;
@@ -214,11 +237,13 @@ static bool held(struct gms_space *space, const struct gms_change *c, struct gms
 	f.turned[0] = 0;
 	f.turned[1] = 0;
 	f.loans = loans;
+	f.resolves = resolves;
 	memset(&tables, 0, sizeof(tables));
 	result->splits = 0;
 	result->merges = 0;
 	gms__profile_complete(space->profile, &f.set, &f.clear);
-	done = convert_among(&f, may_alloc, &tables, result);
+	done = resolves ? resolve(&f, &tables, result)
+			: convert_among(&f, may_alloc, &tables, result);
 	if (gms__tables_any(&tables))
 		gms__tables_put(&space->map, &tables);
 	result->changed_pages = f.changed;
@@ -229,7 +254,7 @@ static bool held(struct gms_space *space, const struct gms_change *c, struct gms
 bool gms__fast_turn(struct gms_space *space, const struct gms_change *c,
 		    struct gms__tag *account, struct gms__fast_result *result)
 {
-	return is_small(space, c->range) && held(space, c, account, true, false, result);
+	return is_small(space, c->range) && held(space, c, account, true, false, false, result);
 }
 
 bool gms__fast_convert(struct gms_space *space, const struct gms_change *c,
@@ -242,7 +267,26 @@ bool gms__fast_convert(struct gms_space *space, const struct gms_change *c,
 	if (!is_small(space, c->range))
 		return false;
 	gms__lock(lock);
-	done = held(space, c, account, may_alloc, gms__loans_any(space, c->range.first), result);
+	done = held(space, c, account, may_alloc, gms__loans_any(space, c->range.first), false,
+		    result);
+	gms__unlock(lock);
+	return done;
+}
+
+bool gms__fast_resolve(struct gms_space *space, struct gms_range range, bool writable,
+		       struct gms__fast_result *result)
+{
+	const struct gms_change c = {
+		range, GMS_STATE_POPULATED,
+		GMS_STATE_MISSING | (writable ? GMS_STATE_WRITE_PROTECT : 0),
+	};
+	struct gms__lock *lock = &space->map.stripe[gms__stripe_of(range.first)].lock;
+	bool done;
+
+	if (!is_small(space, range))
+		return false;
+	gms__lock(lock);
+	done = held(space, &c, NULL, true, false, true, result);
 	gms__unlock(lock);
 	return done;
 }

@@ -282,5 +282,8 @@ bool gms__fast_convert(struct gms_space *space, const struct gms_change *change,
 /* The same for loans, which hold the stripe and do not stand in their own way. */
 bool gms__fast_turn(struct gms_space *space, const struct gms_change *change,
 		    struct gms__tag *account, struct gms__fast_result *result);
+/* Pages of which each is missing, or as it shall be. There are books of accesses. */
+bool gms__fast_resolve(struct gms_space *space, struct gms_range range, bool writable,
+		       struct gms__fast_result *result);
 
 #endif
