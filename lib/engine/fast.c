@@ -184,16 +184,20 @@ static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,
 static bool convert_among(struct fast *f, bool may_alloc, struct gms__tables *tables,
 			  struct gms__fast_result *result)
 {
+	const gms_state seen = (f->set | f->clear) & (GMS__FIT | GMS_STATE_POPULATED);
 	struct gms__access_books *books = f->space->access;
+	struct gms__lock *lock = NULL;
 	bool done;
 
-	if (gms__likely(!books) || !((f->set | f->clear) & (GMS__FIT | GMS_STATE_POPULATED)))
-		return convert(f, may_alloc, tables, result);
-	if (((f->set | f->clear) & (GMS__FIT | GMS_STATE_POPULATED)) != GMS_STATE_SHARED ||
-	    !gms__gate_quick(books, f->first, f->end, f->set & GMS_STATE_SHARED))
-		return false;
+	if (gms__unlikely(books != NULL) && seen) {
+		if (seen != GMS_STATE_SHARED ||
+		    !gms__gate_quick(books, f->first, f->end, f->set & GMS_STATE_SHARED))
+			return false;
+		lock = &books->shard[gms__stripe_of(f->first)].lock;
+	}
 	done = convert(f, may_alloc, tables, result);
-	gms__unlock(&books->shard[gms__stripe_of(f->first)].lock);
+	if (gms__unlikely(lock != NULL))
+		gms__unlock(lock);
 	return done;
 }
 
