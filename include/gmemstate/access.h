@@ -205,7 +205,6 @@ gms_thaw(struct gms_space *space, struct gms_range range, struct gms_convert_res
  * @retval -ENOENT A page is a hole; see error_gfn.
  * @retval -EAGAIN A page is pinned or lent, or an access runs on it that did not end in
  *                 time; see error_gfn.
- * @retval -EOPNOTSUPP The profile does not know MISSING.
  * @retval -ENOMEM Out of memory.
  * @retval other   What a listener returned.
  * @par On error
@@ -236,7 +235,6 @@ gms_miss(struct gms_space *space, struct gms_range range, uint64_t timeout_ns,
  * @retval -EINVAL NULL @p space; empty or wrapping range; a result too short.
  * @retval -E2BIG  @p result is longer than this library knows and not zero there.
  * @retval -ENOENT A page is a hole; see error_gfn.
- * @retval -EOPNOTSUPP The profile does not know MISSING.
  * @retval -ENOMEM Out of memory.
  * @retval other   What a listener returned.
  * @par On error

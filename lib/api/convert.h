@@ -13,7 +13,7 @@ struct gms__want gms__wanted(const struct gms_space *space, const struct gms_con
 /* Take in a caller's options, NULL for defaults, and clear what a result, if any, says. */
 int  gms__convert_in(struct gms_convert_opts *opts, const struct gms_convert_opts *theirs,
 		     struct gms_convert_result *result);
-/* One change, of a caller who gave no options. */
+/* One change, of a caller who gave no options, which may be made under every profile. */
 int  gms__turn(struct gms_space *space, const struct gms_change *change, uint64_t wait_ns,
 	       struct gms_convert_result *result);
 void gms__report_fast(const struct gms__fast_result *fast, gms_gfn next,
