@@ -269,7 +269,8 @@ gms_resolve(struct gms_space *space, struct gms_range range, bool writable,
  * @par On error
  * Nothing changed.
  * @par Threads
- * Any, not from callbacks of this library; not async-signal-safe. Does not block.
+ * Any, not from callbacks of this library; not async-signal-safe. Does not block, but
+ * as the first access of a space may (gms_access_begin()).
  * @par Cost
  * O(log faults); an allocation now and then.
  * @since 0.1

@@ -257,14 +257,16 @@ gms_region_add(struct gms_space *space, const struct gms_region_opts *opts, uint
  * @retval -EINVAL @p space is NULL.
  * @retval -ENOENT No such region.
  * @retval -EAGAIN A page of it is pinned or lent, or an access runs on it.
- * @retval -ENOMEM Out of memory for what listeners are to be told.
+ * @retval -ENOMEM Out of memory for what listeners are to be told, or for freeze counts
+ *                 that reach beyond the region (gms_freeze()).
  * @retval other   What a listener returned.
  * @par On error
  * Nothing changed.
  * @par Threads
  * W, serialised with every other W call. Readers see it whole or not at all.
  * @par Cost
- * Linear in the region's metadata, and in spans; allocates only for listeners.
+ * Linear in the region's metadata, and in spans; allocates only for listeners and
+ * freeze counts.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int gms_region_remove(struct gms_space *space, uint32_t id);
