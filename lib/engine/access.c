@@ -120,6 +120,7 @@ struct begin {
 	uint64_t until_ns;
 	bool	 gated;			/* the error is for a conversion */
 	bool	 waits;			/* it is in the list, and this is set up */
+	bool	 late;			/* its time is over: this is the last look */
 	struct gms__waiter waiter;
 };
 
@@ -233,6 +234,7 @@ static int get_in_line(struct begin *b)
 	if (!gms__cond_init(&w->cond))
 		return -ENOMEM;
 	b->until_ns = gms__clock_after(b->timeout_ns);
+	b->late = false;
 	w->first = b->first;
 	w->end = b->end;
 	w->flags = b->flags;
@@ -274,14 +276,16 @@ static bool wait(struct begin *b)
 	const bool was_due = w->gated || w->woken;
 	bool woken;
 
+	if (b->late)
+		return false;
 	w->gated = b->gated;
 	w->woken = false;
 	/* A conversion that waits for this one need not any more. */
 	if (was_due && !w->gated)
 		gms__queue_wake(b->books, b->first, b->end);
 	gms__access_unlock(b->books, others);
-	while (!w->woken && gms__cond_wait(&w->cond, &b->home->lock, b->until_ns))
-		;
+	while (!w->woken && !b->late)
+		b->late = !gms__cond_wait(&w->cond, &b->home->lock, b->until_ns);
 	woken = w->woken;
 	if (others) {		/* the home comes last in order */
 		gms__unlock(&b->home->lock);

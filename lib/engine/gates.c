@@ -437,21 +437,25 @@ bool gms__gate_await(struct gms__plan *plan)
 {
 	struct gms__access_books *books = plan->space->access;
 	struct gms__queued *q = &plan->queued;
+	bool woken;
 
 	if (q->number ? gms__clock_ns() >= q->until_ns : !enqueue(plan))
 		return false;
-	for (bool woken = true; woken;) {
+	do {
 		gms__lock(&books->queue);
 		q->woken = false;
 		gms__unlock(&books->queue);
 		if (!in_the_way(plan))
 			return true;
+		/* Who is woken all the time never comes to wait, which looks at the time. */
+		if (gms__clock_ns() >= q->until_ns)
+			return false;
 		gms__lock(&books->queue);
 		while (!q->woken && gms__cond_wait(&q->cond, &books->queue, q->until_ns))
 			;
 		woken = q->woken;
 		gms__unlock(&books->queue);
-	}
+	} while (woken);
 	return false;
 }
 

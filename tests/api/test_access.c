@@ -787,6 +787,45 @@ START_TEST(a_conversion_does_not_wait_for_ever)
 }
 END_TEST
 
+struct busy {
+	pthread_t thread;
+	struct gms_range range;
+	atomic_bool stop;
+	int	err;
+};
+
+static void *touch_again(void *arg)
+{
+	struct busy *busy = arg;
+	struct gms_access nested;
+
+	while (!atomic_load(&busy->stop) && !busy->err) {
+		busy->err = gms_access_begin(space, busy->range, GMS_ACCESS_NESTED, 0, &nested);
+		if (!busy->err)
+			gms_access_end(space, &nested);
+	}
+	return NULL;
+}
+
+/* A4: nor when it is told to look all the time. */
+START_TEST(a_conversion_has_an_end_among_busy_accesses)
+{
+	struct busy busy[2] = { { .range = FX_RANGE(95, 1) }, { .range = FX_RANGE(105, 1) } };
+
+	ck_assert_int_eq(begin(FX_RANGE(100, 1), W), 0);
+	for (int i = 0; i < 2; i++)
+		ck_assert_int_eq(pthread_create(&busy[i].thread, NULL, touch_again, &busy[i]), 0);
+	for (int i = 0; i < 100; i++)
+		ck_assert_int_eq(gms_freeze(space, FX_RANGE(90, 20), MS, &result), -EAGAIN);
+	for (int i = 0; i < 2; i++) {
+		atomic_store(&busy[i].stop, true);
+		pthread_join(busy[i].thread, NULL);
+		ck_assert_int_eq(busy[i].err, 0);
+	}
+	gms_access_end(space, &access);
+}
+END_TEST
+
 START_TEST(the_space_says_how_long)
 {
 	struct gms_space_opts opts;
@@ -1206,6 +1245,7 @@ int main(void)
 	tcase_add_checked_fixture(tc, setup, teardown);
 	tcase_add_loop_test(tc, a_conversion_waits_for_accesses, 0, 3);
 	tcase_add_test(tc, a_conversion_does_not_wait_for_ever);
+	tcase_add_test(tc, a_conversion_has_an_end_among_busy_accesses);
 	tcase_add_test(tc, the_space_says_how_long);
 	tcase_add_test(tc, an_access_waits_behind_a_conversion_that_waits);
 	tcase_add_test(tc, a_conversion_waits_behind_an_access_that_waits);
