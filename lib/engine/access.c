@@ -430,11 +430,12 @@ int gms__access_fail(struct gms_space *space, gms_gfn first, gms_gfn end, int er
 
 	faults = &books->faults;
 	upto = gms__faults_last(faults);
-	/* Those that are asked for again meanwhile are new. */
+	/* Those that are asked for again meanwhile are new, and below: no look at them. */
 	while ((serial = gms__faults_find(faults, first, end, upto, &gfn)) != 0) {
 		const uint64_t shards = UINT64_C(1) << gms__stripe_of(gfn) |
 					UINT64_C(1) << GMS__WIDE_ACCESSES;
 
+		first = gms__max(first, gfn);
 		gms__access_lock(books, shards);
 		gms__fault_drop(faults, gfn, serial);
 		fail_waiters(&books->shard[gms__stripe_of(gfn)], serial, error);
