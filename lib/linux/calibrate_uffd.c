@@ -51,6 +51,8 @@ static void disarm(const struct armed *on)
 	struct uffdio_range range = { (uintptr_t)on->mem, GMS__CALIB_2M };
 
 	(void)gms__linux_ioctl(on->fd, UFFDIO_UNREGISTER, &range);
+	/* The kernel has woken who waits for a missing page, but not for a minor fault. */
+	(void)gms__linux_ioctl(on->fd, UFFDIO_WAKE, &range);
 }
 
 static void *handle(void *arg)
@@ -74,8 +76,6 @@ static void *handle(void *arg)
 		if (gms__linux_read(on->fd, &msg, sizeof(msg)) != (long)sizeof(msg))
 			continue;
 		rc = serve(on, msg.arg.pagefault.address);
-		if (rc == -EAGAIN)	/* the address space is changing: it faults again */
-			continue;
 		if (rc)
 			break;
 	}

@@ -10,6 +10,14 @@
 #include <fcntl.h>
 #include <sched.h>
 #include <stddef.h>
+#include <sys/ioctl.h>
+#include <sys/prctl.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <linux/userfaultfd.h>
 
 /* A budget that takes one batch of each. */
 #define QUICK_MS	1
@@ -359,6 +367,51 @@ START_TEST(shorter_structs_are_filled_as_far_as_they_go)
 }
 END_TEST
 
+/* In a child, where no fault can be served. A touch that waits is ended by the alarm. */
+static int without_service(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_ioctl, 0, 4),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)UFFDIO_COPY, 1, 0),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, (uint32_t)UFFDIO_CONTINUE, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+	struct gms_calibrate_result result;
+	struct gms_cost_model model;
+	int rc;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
+		return 77;
+	alarm(15);
+	rc = calibrate(&model, GMS_CALIBRATE_NO_KVM, &result);
+	return !rc && result.error[GMS_CALIBRATE_MISSING] && result.error[GMS_CALIBRATE_MINOR] &&
+	       !model.userfault_missing_ns && !model.userfault_minor_ns ? 0 : 1;
+}
+
+START_TEST(a_fault_that_is_not_served_is_not_waited_for)
+{
+	int status = 0;
+	pid_t child;
+
+	fflush(NULL);
+	child = fork();
+	ck_assert_int_ge(child, 0);
+	if (!child)
+		_exit(without_service());
+	ck_assert_int_eq(waitpid(child, &status, 0), child);
+	ck_assert_msg(WIFEXITED(status), "the child was killed by signal %d", WTERMSIG(status));
+	if (WEXITSTATUS(status) == 77)
+		printf("left out: no seccomp filter could be set\n");
+	else
+		ck_assert_int_eq(WEXITSTATUS(status), 0);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("calibrate");
@@ -377,6 +430,7 @@ int main(void)
 		lx_leave_out("a given /dev/kvm", "this host has none");
 	tcase_add_test(run, nothing_is_left_behind);
 	tcase_add_test(run, one_cpu_is_enough);
+	tcase_add_test(run, a_fault_that_is_not_served_is_not_waited_for);
 	tcase_add_loop_test(run, progress_tells_each_part_and_may_stop, 0,
 			    GMS_CALIBRATE_PARTS + 2);
 	return lx_run(s);
