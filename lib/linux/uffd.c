@@ -12,8 +12,9 @@
  *   gms_uffd_new     userfaultfd, ioctl (UFFDIO_API), close; openat and ioctl
  *                    (USERFAULTFD_IOC_NEW) of /dev/userfaultfd if the first is refused
  *   gms_uffd_free    close
- *   gms_uffd_add     ioctl (UFFDIO_REGISTER, UFFDIO_UNREGISTER)
- *   gms_uffd_remove  ioctl (UFFDIO_UNREGISTER), and what the backends of a conversion make
+ *   gms_uffd_add     ioctl (UFFDIO_REGISTER, UFFDIO_UNREGISTER, UFFDIO_WAKE)
+ *   gms_uffd_remove  ioctl (UFFDIO_UNREGISTER, UFFDIO_WAKE), and what the backends of a
+ *                    conversion make
  *   gms_uffd_arm     madvise (MADV_REMOVE), ppoll to sleep, and what the backends of a
  *                    conversion make
  *   gms_uffd_wake    ioctl (UFFDIO_WAKE)
@@ -255,8 +256,12 @@ static int register_part(const struct gms_uffd *uffd, const struct gms__uffd_spa
 static int unregister(const struct gms_uffd *uffd, const struct gms__uffd_span *span)
 {
 	struct uffdio_range where = gms__uffd_where(span, span->range);
+	const int rc = gms__linux_ioctl(uffd->fd, UFFDIO_UNREGISTER, &where);
 
-	return gms__linux_ioctl(uffd->fd, UFFDIO_UNREGISTER, &where);
+	/* The kernel has woken who waits for a missing page, but nobody else. */
+	if (!rc)
+		(void)gms__linux_ioctl(uffd->fd, UFFDIO_WAKE, &where);
+	return rc;
 }
 
 /* Find the order of the host's pages, and register all of them. */

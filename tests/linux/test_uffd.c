@@ -149,6 +149,26 @@ START_TEST(remove_of_what_is_missing_is_refused)
 }
 END_TEST
 
+/* Its event is there and nobody reads it: who waits is not forgotten. */
+START_TEST(remove_wakes_who_waits)	/* _i: for a minor fault, or a missing page */
+{
+	struct lx_toucher toucher;
+	struct lx_paging paging;
+	struct pollfd event;
+
+	lx_paging_new(&paging, GMS_BACKING_MEMFD, NPAGES,
+		      GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP,
+		      _i ? GMS_UFFD_MISSING : GMS_UFFD_MINOR);
+	ck_assert_int_eq(pwrite(gms_backing_fd(paging.guest.backing), "x", 1, 5 * LX_PAGE), 1);
+	lx_touch_begin(&toucher, lx_page(&paging.guest, _i ? 4 : 5), false);
+	event = (struct pollfd){ .fd = gms_uffd_fd(paging.uffd), .events = POLLIN };
+	ck_assert_int_eq(poll(&event, 1, -1), 1);
+	ck_assert_int_eq(gms_uffd_remove(paging.uffd, paging.all), 0);
+	ck_assert_uint_eq(lx_touch_end(&toucher), _i ? 0 : 'x');
+	lx_paging_free(&paging);
+}
+END_TEST
+
 START_TEST(memory_without_userfaultfd_is_told_by_trying)
 {
 	const uint64_t bytes = NPAGES * LX_PAGE;
@@ -400,6 +420,7 @@ int main(void)
 	tcase_add_test(object, new_agrees_with_the_kernel_and_leaves_nothing_behind);
 	tcase_add_test(object, add_and_remove_refuse_what_is_not_so);
 	tcase_add_test(object, remove_of_what_is_missing_is_refused);
+	tcase_add_loop_test(object, remove_wakes_who_waits, 0, 2);
 	tcase_add_test(object, memory_without_userfaultfd_is_told_by_trying);
 	tcase_add_test(event, pump_without_events_says_so);
 	tcase_add_test(event, a_touch_is_one_fault_and_its_end);
