@@ -51,7 +51,7 @@ struct gms_calibrate_opts {
 	size_t	 size;			/**< Bytes of this struct the caller knows. */
 	gms_calibrate_fn *progress;	/**< NULL, or called on the calling thread. */
 	void	*ctx;			/**< Handed to @c progress. */
-	uint32_t budget_ms;		/**< How long to take; 0: 1500. */
+	uint32_t budget_ms;		/**< How long to take, if that is enough; 0: 1500. */
 	uint32_t threads;		/**< Most threads to run beside; 0: one a CPU, 64 at most. */
 	int32_t	 kvm_fd;		/**< /dev/kvm, with #GMS_CALIBRATE_KVM_FD. */
 	uint32_t flags;			/**< GMS_CALIBRATE_* bits. */
@@ -88,8 +88,9 @@ struct gms_calibrate_result {
  * @par Threads
  * One at a time in a process, or they measure each other. Not async-signal-safe.
  * @par Cost
- * The budget, and no more than a batch of one part beyond. On a host that is busy
- * with other things the numbers are those of a busy host.
+ * The budget, where the CPUs are free. Two batches of each number are taken in any case:
+ * on a host that is busy with other things that takes longer, up to seconds, and the
+ * numbers are those of a busy host.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int
