@@ -40,10 +40,11 @@ expect()
 		return
 	fi
 	[ "$rc" -eq 0 ] || { cat "$work/out"; echo "FAILED: exit status $rc" >&2; exit 1; }
-	# Between the marks: what was called, and how often. An allocator's memory is not ours.
-	awk '/write\(-1, "mark"/ { on = !on; next }
+	# Between the marks, by who made them: a parent may wait for it. An allocator's
+	# memory is not ours.
+	awk '/write\(-1, "mark"/ { on = !on; pid = $1; next }
 	     /MAP_ANONYMOUS/ || / munmap\(/ { next }
-	     on && /^[0-9]+ +[a-z_0-9]+\(/ {
+	     on && $1 == pid && /^[0-9]+ +[a-z_0-9]+\(/ {
 		sub(/^[0-9]+ +/, ""); sub(/\(.*/, ""); n[$0]++
 	     }
 	     END { for (name in n) print name, n[name] }' "$work/strace" |
