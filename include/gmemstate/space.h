@@ -113,6 +113,12 @@ struct gms_space_opts {
 	uint64_t access_wait_ns;
 };
 
+/**
+ * The kernel never has this memory in its direct map, and so refuses to pin it
+ * (memfd_secret): no profile may say otherwise.
+ */
+#define GMS_REGION_NO_DIRECT_MAP	(UINT32_C(1) << 0)
+
 /** @brief Options of gms_region_add(). Clear with GMS_INIT() first. */
 struct gms_region_opts {
 	size_t	  size;			/**< Bytes of this struct the caller knows. */
@@ -130,7 +136,7 @@ struct gms_region_opts {
 	 * multiples of it.
 	 */
 	uint32_t  fault_order;
-	uint32_t  reserved;		/**< 0. */
+	uint32_t  flags;		/**< GMS_REGION_* bits. */
 };
 
 /** @brief What gms_region_get() tells. Clear with GMS_INIT() first. */
@@ -225,10 +231,13 @@ gms_space_reserve(struct gms_space *space, uint64_t nleaves);
  * @retval 0       Added.
  * @retval -EINVAL NULL; empty or wrapping range, or past #GMS_GFN_LIMIT; base order
  *                 or fault order not 0, 9 or 18; first, npages or offset not a multiple
- *                 of the folio, or first or npages not of the fault block; offset plus length wraps; hva not page-aligned or wrapping;
- *                 unknown state bit; a state that breaks an invariant (private and
- *                 HOST_MAPPED, shared and ACCEPTED).
- * @retval -EOPNOTSUPP The profile does not know an attribute of the state.
+ *                 of the folio, or first or npages not of the fault block; offset plus
+ *                 length wraps; hva not page-aligned or wrapping; unknown state bit or
+ *                 flag; a state that breaks an invariant (private and HOST_MAPPED,
+ *                 shared and ACCEPTED), or has DIRECT_MAP with
+ *                 #GMS_REGION_NO_DIRECT_MAP.
+ * @retval -EOPNOTSUPP The profile does not know an attribute of the state; or it sets
+ *                 DIRECT_MAP by itself, and #GMS_REGION_NO_DIRECT_MAP rules that out.
  * @retval -E2BIG  A nonzero member this library does not know.
  * @retval -EEXIST It overlaps a region, in gfn or in hva.
  * @retval -ENOSPC More than 64 different backends at once; or a listener would have more

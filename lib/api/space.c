@@ -69,6 +69,12 @@ static bool order_ok(uint32_t order)
 	return order == GMS_ORDER_4K || order == GMS_ORDER_2M || order == GMS_ORDER_1G;
 }
 
+static bool sets_direct_map(const struct gms_profile_info *profile)
+{
+	return profile->direct_map == GMS_DIRECT_MAP_ALWAYS ||
+	       profile->direct_map == GMS_DIRECT_MAP_SHARED;
+}
+
 static int check_region(const struct gms_space *space, const struct gms_region_opts *opts)
 {
 	const struct gms_range range = { opts->first, opts->npages };
@@ -76,7 +82,8 @@ static int check_region(const struct gms_space *space, const struct gms_region_o
 	uint64_t folio_pages, fault_pages, bytes;
 
 	if (!gms__range_ok(range) || range.first + range.npages > GMS_GFN_LIMIT ||
-	    !order_ok(opts->base_order) || !order_ok(opts->fault_order) || opts->reserved)
+	    !order_ok(opts->base_order) || !order_ok(opts->fault_order) ||
+	    (opts->flags & ~GMS_REGION_NO_DIRECT_MAP))
 		return -EINVAL;
 	folio_pages = UINT64_C(1) << opts->base_order;
 	fault_pages = UINT64_C(1) << opts->fault_order;
@@ -90,6 +97,10 @@ static int check_region(const struct gms_space *space, const struct gms_region_o
 		return -EINVAL;
 	if ((opts->state & ~GMS_STATE_ALL) || gms__rule_first(opts->state))
 		return -EINVAL;
+	if ((opts->flags & GMS_REGION_NO_DIRECT_MAP) && (opts->state & GMS_STATE_DIRECT_MAP))
+		return -EINVAL;
+	if ((opts->flags & GMS_REGION_NO_DIRECT_MAP) && sets_direct_map(space->profile))
+		return -EOPNOTSUPP;
 	return opts->state & ~space->profile->attributes ? -EOPNOTSUPP : 0;
 }
 

@@ -255,7 +255,13 @@ int gms_backing_region(struct gms_backing *backing, gms_gfn first, uint32_t base
 	region.hva = backing->revoker.base;
 	region.backend = &backing->backend;
 	region.base_order = base_order;
-	region.state = backing->error[GMS_BACKING_CAN_GUP] ? state & ~GMS_STATE_DIRECT_MAP : state;
+	region.state = state;
+	if (backing->error[GMS_BACKING_CAN_GUP]) {
+		region.state &= ~GMS_STATE_DIRECT_MAP;
+		/* What never turns shared is never said to be fit for a pin. */
+		if (!backing->error[GMS_BACKING_CAN_TOUCH])
+			region.flags = GMS_REGION_NO_DIRECT_MAP;
+	}
 	gms__linux_sized_put(opts, &region, sizeof(region));
 	return 0;
 }

@@ -70,7 +70,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_region_opts, base_order, 56),
 	MEMBER(gms_region_opts, state, 60),
 	MEMBER(gms_region_opts, fault_order, 64),
-	MEMBER(gms_region_opts, reserved, 68),
+	MEMBER(gms_region_opts, flags, 68),
 
 	STRUCT(gms_region, 80),
 	MEMBER(gms_region, size, 0),
@@ -657,6 +657,7 @@ static const struct number numbers[] = {
 
 	/* space.h */
 	NUMBER(GMS_SPACE_ACCESS, 0x1),
+	NUMBER(GMS_REGION_NO_DIRECT_MAP, 0x1),
 	NUMBER(GMS_PROFILE_GENERIC, 0),
 	NUMBER(GMS_PROFILE_KVM_ATTRS, 1),
 	NUMBER(GMS_PROFILE_GMEM_INPLACE, 2),

@@ -121,6 +121,12 @@ START_TEST(add_refuses_bad_states)
 	refuse_add(&opts, -EINVAL);
 	opts.state = GMS_STATE_SHARED | GMS_STATE_ACCEPTED;
 	refuse_add(&opts, -EINVAL);
+	opts.state = GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP;
+	opts.flags = GMS_REGION_NO_DIRECT_MAP;
+	refuse_add(&opts, -EINVAL);
+	opts.state = GMS_STATE_SHARED;
+	opts.flags = GMS_REGION_NO_DIRECT_MAP << 1;
+	refuse_add(&opts, -EINVAL);
 }
 END_TEST
 

@@ -677,6 +677,43 @@ START_TEST(memory_that_the_host_may_not_touch_is_never_shared)
 }
 END_TEST
 
+/* Shared, and never fit for a pin: a profile that says otherwise gets none of it. */
+START_TEST(secret_memory_has_no_profile_with_a_direct_map)
+{
+	int vm;
+	struct gms_backing *backing = backing_of(GMS_BACKING_MEMFD_SECRET, GMS_REVOKE_BEST, &vm);
+	struct gms_space_opts opts;
+	struct gms_region_opts region;
+	struct gms_gup_answer answer;
+	struct gms_space *space;
+
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_backing_region(backing, 0, 0, GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP,
+					    &region), 0);
+	ck_assert_uint_eq(region.state, GMS_STATE_SHARED);
+	ck_assert_uint_eq(region.flags, GMS_REGION_NO_DIRECT_MAP);
+	for (uint32_t profile = 0; profile < GMS_PROFILE_COUNT; profile++) {
+		const bool fits = profile == GMS_PROFILE_GENERIC || profile == GMS_PROFILE_SECRETMEM;
+
+		GMS_INIT(&opts);
+		opts.profile = profile;
+		ck_assert_int_eq(gms_space_new(&space, &opts), 0);
+		ck_assert_int_eq(gms_region_add(space, &region, NULL), fits ? 0 : -EOPNOTSUPP);
+		if (fits) {
+			GMS_INIT(&answer);
+			ck_assert_int_eq(gms_gup_query(space, LX_RANGE(0, region.npages), 0,
+						       &answer), 0);
+			ck_assert_uint_eq(answer.eligible_pages, 0);
+			ck_assert_uint_eq(answer.reason, GMS_REASON_NO_DIRECT_MAP);
+		}
+		gms_space_free(space);
+	}
+	gms_backing_free(backing);
+	if (vm >= 0)
+		close(vm);
+}
+END_TEST
+
 START_TEST(new_of_huge_pages_wants_whole_ones)
 {
 	const uint64_t unit = _i == GMS_BACKING_HUGETLB_1G ? LX_1G : LX_2M;
@@ -784,6 +821,8 @@ static void add_kinds(TCase *tcase)
 			tcase_add_loop_test(tcase, new_of_huge_pages_wants_whole_ones, i, i + 1);
 			tcase_add_loop_test(tcase, new_keeps_every_huge_page_reserved, i, i + 1);
 		}
+		if (kind == GMS_BACKING_MEMFD_SECRET)
+			tcase_add_test(tcase, secret_memory_has_no_profile_with_a_direct_map);
 		if (kind > GMS_BACKING_GUEST_MEMFD)
 			tcase_add_loop_test(tcase,
 					    memory_that_the_host_may_not_touch_is_never_shared,

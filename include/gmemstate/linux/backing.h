@@ -293,8 +293,9 @@ GMS_API const char *gms_backing_ability_name(uint32_t ability);
  * Fills in everything gms_region_add() wants: backing id (the descriptor),
  * offset, address, backend. If @p state is private or frozen, the VMM's access to the
  * whole backing is revoked here and now, else it is restored. Memory that the kernel
- * refuses to pin is described without DIRECT_MAP, so that gms_gup_query() says so; its
- * space needs a profile that leaves it there (SECRETMEM, or GENERIC).
+ * refuses to pin is described without DIRECT_MAP, so that gms_gup_query() says so; if it
+ * may be shared all the same, with #GMS_REGION_NO_DIRECT_MAP: its space needs a profile
+ * that does not set it (SECRETMEM, or GENERIC).
  *
  * @param backing    A backing; must outlive the region.
  * @param first      First frame of the region.
