@@ -197,9 +197,9 @@ GMS_API void gms_space_free(struct gms_space *space);
  * 2 MiB blocks hold more than one state than do now, and as many GiB do, or
  * did since they were last converted whole; as one conversion runs at a time;
  * and as it has at most 100 changes, meets at most 400 runs of pages in one
- * state, gives backends at most 400 runs in each direction, and cuts at most 1000
+ * state, gives backends at most 290 runs for an operation, and cuts at most 1000
  * folios (each half counts under #GMS_SPLIT_HALVES). Regions added later are not
- * provided for. A block that is uniform but whose folio is still cut counts as
+ * provided for, nor are freeze counts (gms_freeze()). A block that is uniform but whose folio is still cut counts as
  * one that is not.
  *
  * @param space   The space.

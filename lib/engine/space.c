@@ -12,12 +12,16 @@
 
 #include "base/debug.h"
 #include "engine/listeners.h"
+#include "engine/plan.h"
 #include "engine/shape.h"
 #include "map/walk.h"
 
 #define SCRATCH_PER_SLAB	1
-/* The lists that one conversion may have at a time, and one that moves. */
-#define SCRATCH_RESERVED	7
+/*
+ * The lists that one conversion may have at a time: its runs of each kind, segments and
+ * what they are made of, cuts, what turned, the journal, listeners; and one that moves.
+ */
+#define SCRATCH_RESERVED	(GMS__HOST_KINDS + 7u)
 #define ACCESS_WAIT_NS		UINT64_C(1000000000)
 #define BETWEEN_BYTES		(GMS__LEDGER_SHARDS * sizeof(struct gms__between))
 
@@ -99,6 +103,7 @@ int gms__space_reserve(struct gms_space *space, uint64_t nleaves)
 		return 0;
 	if (gms__map_reserve(&space->map, nleaves, gms__min(ngibs, nleaves)))
 		return -ENOMEM;
+	_Static_assert(290 * sizeof(struct gms_host_run) <= GMS__SCRATCH_BYTES, "as promised");
 	return gms__pool_reserve(&space->scratch, SCRATCH_RESERVED);
 }
 

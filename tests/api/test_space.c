@@ -253,6 +253,69 @@ START_TEST(reserve_covers_a_batch_within_one_block)
 }
 END_TEST
 
+#define S	GMS_STATE_SHARED
+#define P	GMS_STATE_POPULATED
+#define F	GMS_STATE_FROZEN
+#define D	GMS_STATE_DIRECT_MAP
+#define M	GMS_STATE_MISSING
+
+static int accept_runs(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
+		       struct gms_charge *charge)
+{
+	(void)runs;
+	(void)nruns;
+	(void)ndone;
+	(void)charge;
+	++*(unsigned *)ctx;
+	return 0;
+}
+
+/* 99 changes with runs of every kind; or one with 290 runs of one kind. */
+START_TEST(reserve_covers_all_that_backends_are_told)	/* _i: that, or this */
+{
+	static const struct { gms_state was, set, clear; } kind[] = {
+		{ S | D | P, F, 0 }, { D | P, S, 0 }, { S | D, P, 0 }, { F | S | D | P, 0, F },
+		{ S | D | P, M, P }, { S | D | P, 0, S }, { S | D | P, 0, D }, { S | P, D, 0 },
+		{ D | P, S | F, 0 },
+	};
+	const size_t n = _i ? 290 : 99;
+	struct gms_change changes[99];
+	struct gms_backend backend;
+	struct gms_region_opts region;
+	struct gms_convert_opts opts;
+	unsigned told = 0;
+	uint64_t calls;
+
+	GMS_INIT(&backend);
+	backend.ctx = &told;
+	backend.unmap_host = backend.map_host = backend.populate = accept_runs;
+	backend.discard = backend.direct_map = accept_runs;
+	fx_region_opts(&region, FX_RANGE(0, 2 * FX_2M), 0, 0, NULL);
+	region.backend = &backend;
+	ck_assert_int_eq(gms_region_add(space, &region, NULL), 0);
+	for (size_t i = 0; i < n; i++) {
+		struct gms_change one = { FX_RANGE(3 * i, 1), S, 0 };
+
+		if (!_i)
+			one.set = kind[i % 9].was;
+		ck_assert_int_eq(gms_convert(space, &one, 1, NULL, NULL), 0);
+		if (!_i)
+			changes[i] = (struct gms_change){ one.range, kind[i % 9].set,
+							  kind[i % 9].clear };
+	}
+	if (_i)
+		changes[0] = (struct gms_change){ FX_RANGE(0, 3 * n), 0, S };
+	ck_assert_int_eq(gms_space_reserve(space, 2), 0);
+	told = 0;
+	calls = mem.calls;
+	GMS_INIT(&opts);
+	opts.flags = GMS_CONVERT_NO_ALLOC;
+	ck_assert_int_eq(gms_convert(space, changes, _i ? 1 : n, &opts, NULL), 0);
+	ck_assert_uint_eq(mem.calls, calls);
+	ck_assert_uint_ge(told, _i ? 1 : 8);
+}
+END_TEST
+
 /*
  * Thousands of conversions of any kind, in no more blocks than were asked for, with
  * an allocator that has nothing left.
@@ -352,6 +415,7 @@ int main(void)
 	tcase_add_test(tc, reserve_of_none_allocates_nothing);
 	tcase_add_test(tc, reserve_makes_conversions_independent_of_the_allocator);
 	tcase_add_test(tc, reserve_covers_a_batch_within_one_block);
+	tcase_add_loop_test(tc, reserve_covers_all_that_backends_are_told, 0, 2);
 	tcase_add_loop_test(tc, reserve_covers_any_conversions_of_so_many_blocks, 0, 3);
 	tcase_add_test(tc, reserve_out_of_memory_keeps_what_could_be_had);
 	return fx_run(s);
