@@ -199,8 +199,8 @@ GMS_API void gms_space_free(struct gms_space *space);
  * and as it has at most 100 changes, meets at most 400 runs of pages in one
  * state, gives backends at most 290 runs for an operation, and cuts at most 1000
  * folios (each half counts under #GMS_SPLIT_HALVES). Regions added later are not
- * provided for, nor are freeze counts (gms_freeze()). A block that is uniform but whose folio is still cut counts as
- * one that is not.
+ * provided for, nor are freeze counts (gms_freeze()). A block that is uniform but whose
+ * folio is still cut counts as one that is not.
  *
  * @param space   The space.
  * @param nleaves Most 2 MiB blocks that will be mixed at once, beyond those
