@@ -179,7 +179,8 @@ static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,
 
 /*
  * Where there are accesses, what they look at turns under their lock: it is quick, and
- * cannot be undone. But for SHARED that is for the plan, and so is whom to wait for.
+ * cannot be undone. But for SHARED, and what is resolved, that is for the plan, and so
+ * is whom to wait for, or to wake. Nobody who runs objects to what is resolved.
  */
 static bool convert_among(struct fast *f, bool may_alloc, struct gms__tables *tables,
 			  struct gms__fast_result *result)
@@ -190,31 +191,21 @@ static bool convert_among(struct fast *f, bool may_alloc, struct gms__tables *ta
 	bool done;
 
 	if (gms__unlikely(books != NULL) && seen) {
-		if (seen != GMS_STATE_SHARED ||
-		    !gms__gate_quick(books, f->first, f->end, f->set & GMS_STATE_SHARED))
+		if ((seen != GMS_STATE_SHARED && !f->resolves) ||
+		    !gms__gate_quick(books, f->first, f->end,
+				     f->resolves || f->set & GMS_STATE_SHARED))
 			return false;
 		lock = &books->shard[gms__stripe_of(f->first)].lock;
 	}
 	done = convert(f, may_alloc, tables, result);
 	if (gms__unlikely(lock != NULL))
 		gms__unlock(lock);
-	return done;
-}
+	if (gms__unlikely(f->resolves) && done) {
+		const struct gms__segment segment = { f->first, f->end, f->set, f->clear };
+		const struct gms__gate gate = { &segment, 1 };
 
-/* Nobody who runs objects to what is resolved; who waits for it is for the plan to wake. */
-static bool resolve(struct fast *f, struct gms__tables *tables, struct gms__fast_result *result)
-{
-	const struct gms__segment segment = { f->first, f->end, f->set, f->clear };
-	const struct gms__gate gate = { &segment, 1 };
-	struct gms__access_books *books = f->space->access;
-	bool done;
-
-	if (!gms__gate_quick(books, f->first, f->end, true))
-		return false;
-	done = convert(f, true, tables, result);
-	gms__unlock(&books->shard[gms__stripe_of(f->first)].lock);
-	if (done)
 		gms__faults_over(f->space, &gate);
+	}
 	return done;
 }
 
@@ -246,8 +237,7 @@ static bool held(struct gms_space *space, const struct gms_change *c, struct gms
 	result->splits = 0;
 	result->merges = 0;
 	gms__profile_complete(space->profile, &f.set, &f.clear);
-	done = resolves ? resolve(&f, &tables, result)
-			: convert_among(&f, may_alloc, &tables, result);
+	done = convert_among(&f, may_alloc, &tables, result);
 	if (gms__tables_any(&tables))
 		gms__tables_put(&space->map, &tables);
 	result->changed_pages = f.changed;
