@@ -600,6 +600,10 @@ START_TEST(new_keeps_every_huge_page_reserved)	/* _i: kind */
 	struct gms_backing_opts opts;
 	int rc;
 
+	if (pool(page, "nr_overcommit")) {
+		printf("left out: the pool of this host grows\n");
+		return;
+	}
 	memfd_opts(&opts, left * page);
 	opts.kind = (uint32_t)_i;
 	ck_assert_int_eq(gms_backing_new(&all, &opts), 0);
