@@ -39,8 +39,9 @@ static int memfd_new(uint64_t bytes, unsigned int huge)
 
 	if (fd == -EINVAL)	/* a kernel that does not know the flag */
 		fd = gms__linux_memfd("gmemstate", flags);
-	if (fd < 0)		/* no huge pages, or not of this size */
-		return huge && (fd == -EINVAL || fd == -ENODEV) ? -EOPNOTSUPP : fd;
+	if (fd < 0)		/* no huge pages, not of this size, or a kernel without any */
+		return huge && (fd == -EINVAL || fd == -ENODEV || fd == -ENOSYS) ? -EOPNOTSUPP
+										 : fd;
 	fd = resize(fd, bytes);
 	if (fd < 0)
 		return fd;

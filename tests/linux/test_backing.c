@@ -5,6 +5,7 @@
 #include "support.h"
 
 #include <fcntl.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -291,6 +292,35 @@ static int without_memory(void)
 	memfd_opts(&opts, 1 << 21);
 	return gms_backing_new(&backing, &opts) == -ENOMEM && !backing ? 0 : 1;
 }
+
+/* In a child, whose kernel was built without hugetlb. */
+static int without_hugetlb(void)
+{
+	struct sock_filter code[] = {
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+		BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_memfd_create, 0, 3),
+		BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, args[1])),
+		BPF_JUMP(BPF_JMP | BPF_JSET | BPF_K, MFD_HUGETLB, 0, 1),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | ENOSYS),
+		BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+	};
+	const struct sock_fprog prog = { sizeof(code) / sizeof(code[0]), code };
+	struct gms_backing *backing = NULL;
+	struct gms_backing_opts opts;
+
+	if (prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) ||
+	    prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &prog, 0, 0))
+		return 77;
+	memfd_opts(&opts, 1 << 21);
+	opts.kind = GMS_BACKING_HUGETLB_2M;
+	return gms_backing_new(&backing, &opts) == -EOPNOTSUPP && !backing ? 0 : 1;
+}
+
+START_TEST(new_of_huge_pages_that_the_kernel_lacks_is_not_supported)
+{
+	in_a_child(without_hugetlb);
+}
+END_TEST
 
 START_TEST(new_whose_first_page_cannot_be_had_is_out_of_memory)
 {
@@ -855,6 +885,7 @@ int main(void)
 	tcase_add_test(new, new_memfd_keeps_its_length_and_stays_with_this_program);
 	tcase_add_test(new, new_and_free_leave_nothing_behind);
 	tcase_add_test(new, new_with_too_few_descriptors_is_refused_or_as_good_as_ever);
+	tcase_add_test(new, new_of_huge_pages_that_the_kernel_lacks_is_not_supported);
 	tcase_add_test(new, new_whose_first_page_cannot_be_had_is_out_of_memory);
 	tcase_add_test(new, new_and_region_leave_errno_alone);
 	tcase_add_test(new, questions_about_null_have_an_answer);
