@@ -135,7 +135,7 @@ static void check_faults(struct recount *rc)
 {
 	struct gms__faults *faults = &rc->space->access->faults;
 	struct gms__inode *node, *next;
-	uint64_t n, by_age, by_weight, queued = 0;
+	uint64_t n, by_age = 0, by_weight = 0, queued = 0;
 
 	gms__lock(&faults->lock);
 	if (!gms__itree_sound(faults->by_gfn, &n) || n != faults->n)

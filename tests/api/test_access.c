@@ -553,9 +553,6 @@ START_TEST(regions_say_what_they_fault_in)
 	opts.npages = FX_2M + 1;
 	ck_assert_int_eq(gms_region_add(space, &opts, NULL), -EINVAL);
 	opts.npages = FX_2M;
-	opts.reserved = 1;
-	ck_assert_int_eq(gms_region_add(space, &opts, NULL), -EINVAL);
-	opts.reserved = 0;
 	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
 }
 END_TEST
