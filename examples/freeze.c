@@ -165,7 +165,7 @@ static int wait_for_touches(const struct world *world, uint64_t before)
 static int settle(const struct world *world)
 {
 	const uint64_t before = sum_of(world);
-	uint64_t gap_ns;
+	uint64_t gap_ns = 0;
 	int err = guest_error(world->guest);
 
 	while (!err && sum_of(world) < before + 2 * world->all.npages)
@@ -190,7 +190,7 @@ static int freeze_once(struct world *world, const struct options *options,
 {
 	const struct gms_range one = { world->all.first + world->all.npages / 2, 1 };
 	struct gms_access access;
-	uint64_t waits, start, sum, gap_ns;
+	uint64_t waits, start, sum, gap_ns = 0;
 	int err = settle(world);
 
 	if (err)
@@ -243,7 +243,7 @@ struct deleting {
 static int delete_once(struct world *world, const struct options *options, bool stop,
 		       struct deleting *result)
 {
-	uint64_t start, at, sum, gap_ns;
+	uint64_t start, at, sum, gap_ns = 0;
 	int err = settle(world);
 
 	if (err)

@@ -237,6 +237,17 @@ static int finish(struct program *program)
 	return wrong || guest->wrong_pages || sent.twice ? PC_FAILED : PC_FINE;
 }
 
+/* In the reverse order, when all threads have ended. */
+static void close_guest(struct program *program)
+{
+	struct pc_guest *guest = &program->guest;
+
+	gms_fault_eventfd_close(guest->space, program->handler.wake_fd);
+	gms_uffd_free(guest->uffd);
+	gms_space_free(guest->space);
+	gms_backing_free(guest->backing);
+}
+
 int main(int argc, char **argv)
 {
 	static const char *const order[] = { "random", "sequential", "mixed" };
@@ -272,5 +283,8 @@ int main(int argc, char **argv)
 	if (rc)
 		return fail("threads", rc);
 	watch(&program);
-	return program.handler.err == -EPIPE ? freeze_half(&program) : finish(&program);
+	rc = program.handler.err == -EPIPE ? freeze_half(&program) : finish(&program);
+	if (rc != PC_FAILED)
+		close_guest(&program);
+	return rc;
 }
