@@ -8,22 +8,17 @@
  * bursts it may be stopped.
  */
 #include "dirty.h"
+#include "ring3.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <linux/kvm.h>
 
 #define LOW_BYTES	0x10000u	/* page tables and code */
 #define CODE_GPA	0x8000u
-#define CPUID_ENTRIES	256
 
 /* The constants of Knuth's MMIX generator. */
 #define DRAW_FACTOR	UINT64_C(6364136223846793005)
@@ -36,9 +31,7 @@ struct guest {
 	uint64_t drawn;		/* the thread's generator */
 	int error;
 
-	int kvm_fd, vm_fd, vcpu_fd;
-	struct kvm_run *run;
-	size_t run_bytes;
+	struct ring3 cpu;
 	unsigned char *low;
 	struct gms_kvm_slot slot;
 
@@ -98,51 +91,15 @@ static void build_tables(unsigned char *low)
 		table[1536 + i] = UINT64_C(1) << 30 | i << 21 | 0x87;
 }
 
-static int set_cpuid(struct guest *guest)
+static int enter(struct guest *guest)
 {
-	struct kvm_cpuid2 *cpuid;
-	int rc = 0;
-
-	cpuid = calloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
-	if (!cpuid)
-		return -ENOMEM;
-	cpuid->nent = CPUID_ENTRIES;
-	if (ioctl(guest->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) ||
-	    ioctl(guest->vcpu_fd, KVM_SET_CPUID2, cpuid))
-		rc = -errno;
-	free(cpuid);
-	return rc;
-}
-
-static int set_registers(struct guest *guest)
-{
-	const struct kvm_segment text = {
-		.limit = 0xffffffff, .selector = 0x1b, .type = 11, .present = 1, .dpl = 3, .s = 1,
-		.l = 1, .g = 1,
-	};
-	const struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 0x23, .type = 3, .present = 1, .dpl = 3, .s = 1,
-		.db = 1, .g = 1,
-	};
-	struct kvm_regs regs = {
-		.rip = CODE_GPA, .rsp = CODE_GPA, .rflags = 0x3002,	/* may use ports */
+	const struct kvm_regs regs = {
+		.rip = CODE_GPA, .rsp = CODE_GPA, .rflags = RING3_PORTS,
 		.rdi = RAM_FIRST << GMS_PAGE_SHIFT, .rcx = guest->opts.hot_pages - 1,
 		.rbx = guest->burst, .r8 = 1, .r9 = DRAW_FACTOR, .r10 = DRAW_ADD,
 	};
-	struct kvm_sregs sregs;
 
-	if (ioctl(guest->vcpu_fd, KVM_GET_SREGS, &sregs))
-		return -errno;
-	sregs.cs = text;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr0 = 0x80050033;
-	sregs.cr3 = 0x1000;
-	sregs.cr4 = 0x620;
-	sregs.efer = 0x500;
-	if (ioctl(guest->vcpu_fd, KVM_SET_SREGS, &sregs) ||
-	    ioctl(guest->vcpu_fd, KVM_SET_REGS, &regs))
-		return -errno;
-	return 0;
+	return ring3_boot(&guest->cpu, 0x1000, &regs);
 }
 
 static int add_slots(struct guest *guest)
@@ -153,7 +110,7 @@ static int add_slots(struct guest *guest)
 	GMS_INIT(&low);
 	low.npages = LOW_BYTES / GMS_PAGE_SIZE;
 	low.hva = guest->low;
-	rc = gms_kvm_slot_set(guest->vm_fd, &low);
+	rc = gms_kvm_slot_set(guest->cpu.vm_fd, &low);
 	if (rc)
 		return rc;
 	GMS_INIT(&guest->slot);
@@ -162,25 +119,7 @@ static int add_slots(struct guest *guest)
 	guest->slot.npages = guest->opts.npages;
 	guest->slot.hva = guest->opts.hva;
 	guest->slot.flags = guest->opts.with_log ? GMS_KVM_SLOT_DIRTY_LOG : 0;
-	return gms_kvm_slot_set(guest->vm_fd, &guest->slot);
-}
-
-static int add_vcpu(struct guest *guest)
-{
-	const int bytes = ioctl(guest->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	void *run;
-
-	if (bytes < 0)
-		return -errno;
-	guest->vcpu_fd = ioctl(guest->vm_fd, KVM_CREATE_VCPU, 0);
-	if (guest->vcpu_fd < 0)
-		return -errno;
-	run = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu_fd, 0);
-	if (run == MAP_FAILED)
-		return -errno;
-	guest->run = run;
-	guest->run_bytes = (size_t)bytes;
-	return 0;
+	return gms_kvm_slot_set(guest->cpu.vm_fd, &guest->slot);
 }
 
 static int boot(struct guest *guest, const char **what)
@@ -193,14 +132,10 @@ static int boot(struct guest *guest, const char **what)
 	if (low == MAP_FAILED)
 		return -errno;
 	guest->low = low;
-	*what = "/dev/kvm";
-	guest->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (guest->kvm_fd < 0)
-		return -errno;
-	*what = "making a VM";
-	guest->vm_fd = ioctl(guest->kvm_fd, KVM_CREATE_VM, 0);
-	if (guest->vm_fd < 0)
-		return -errno;
+	rc = ring3_open(&guest->cpu);
+	*what = guest->cpu.kvm_fd < 0 ? "/dev/kvm" : "making a VM";
+	if (rc)
+		return rc;
 	build_tables(guest->low);
 	memcpy(guest->low + CODE_GPA, code, sizeof(code));
 	*what = "memory slots";
@@ -208,10 +143,7 @@ static int boot(struct guest *guest, const char **what)
 	if (rc)
 		return rc;
 	*what = "a vCPU";
-	rc = add_vcpu(guest);
-	if (!rc)
-		rc = set_cpuid(guest);
-	return rc ? rc : set_registers(guest);
+	return enter(guest);
 }
 
 #else
@@ -232,7 +164,7 @@ static int burst_on_kvm(struct guest *guest)
 
 	do {
 		GMS_INIT(&left);
-		rc = gms_kvm_run(guest->vcpu_fd, guest->run, guest->run_bytes, &left);
+		rc = gms_kvm_run(guest->cpu.vcpu_fd, guest->cpu.run, guest->cpu.run_bytes, &left);
 	} while (!rc && left.kind == GMS_KVM_EXIT_AGAIN);
 	if (!rc && left.kind != GMS_KVM_EXIT_IO)
 		rc = left.error ? left.error : -EIO;
@@ -296,7 +228,7 @@ int guest_new(struct guest **out, const struct guest_opts *opts, const char **wh
 	guest->opts = *opts;
 	guest->burst = opts->rate > 1000 ? opts->rate / 1000 : 1;	/* 1 ms of them */
 	guest->drawn = 1;
-	guest->kvm_fd = guest->vm_fd = guest->vcpu_fd = -1;
+	ring3_init(&guest->cpu);
 	pthread_mutex_init(&guest->lock, NULL);
 	if (opts->on_kvm)
 		rc = boot(guest, what);
@@ -312,14 +244,7 @@ void guest_free(struct guest *guest)
 	if (!guest)
 		return;
 	guest_stop(guest);
-	if (guest->run)
-		munmap(guest->run, guest->run_bytes);
-	if (guest->vcpu_fd >= 0)
-		close(guest->vcpu_fd);
-	if (guest->vm_fd >= 0)
-		close(guest->vm_fd);
-	if (guest->kvm_fd >= 0)
-		close(guest->kvm_fd);
+	ring3_close(&guest->cpu);
 	if (guest->low)
 		munmap(guest->low, LOW_BYTES);
 	pthread_mutex_destroy(&guest->lock);
@@ -357,7 +282,7 @@ int guest_error(const struct guest *guest)
 
 int guest_vm(const struct guest *guest)
 {
-	return guest->vm_fd;
+	return guest->cpu.vm_fd;
 }
 
 const struct gms_kvm_slot *guest_slot(const struct guest *guest)

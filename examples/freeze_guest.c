@@ -9,9 +9,9 @@
  */
 #define _GNU_SOURCE
 #include "freeze_guest.h"
+#include "ring3.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdatomic.h>
@@ -21,9 +21,6 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
-#include <unistd.h>
-
-#include <linux/kvm.h>
 
 #define LOW_BYTES	0x5000u	/* page tables, and a page of code */
 
@@ -50,10 +47,8 @@ struct guest {
 	/* A thread's: its sweeps, and the page that is next. */
 	uint64_t sweeps, next;
 
-	int kvm_fd, vm_fd, vcpu_fd;
+	struct ring3 cpu;
 	char *low;		/* page tables and code */
-	struct kvm_run *run;
-	size_t run_bytes;
 	double tsc_ns;		/* of one tick */
 };
 
@@ -163,33 +158,13 @@ static void build_low(struct guest *guest)
 	memcpy(guest->low + CODE_GPA, code, sizeof(code));
 }
 
-static int enter_ring_3(struct guest *guest)
+static int enter(struct guest *guest)
 {
-	const struct kvm_segment text = {
-		.limit = 0xffffffff, .selector = 0x1b, .type = 11, .present = 1, .dpl = 3,
-		.s = 1, .l = 1, .g = 1,
-	};
-	const struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 0x23, .type = 3, .present = 1, .dpl = 3,
-		.db = 1, .s = 1, .g = 1,
-	};
-	struct kvm_regs regs = {
+	const struct kvm_regs regs = {
 		.rip = CODE_GPA, .rflags = 2, .rdi = RAM_GPA, .rsi = guest->npages,
 	};
-	struct kvm_sregs sregs;
 
-	if (ioctl(guest->vcpu_fd, KVM_GET_SREGS, &sregs))
-		return -errno;
-	sregs.cs = text;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr0 = 0x80050033;
-	sregs.cr3 = 0;
-	sregs.cr4 = 0x620;
-	sregs.efer = 0x500;
-	if (ioctl(guest->vcpu_fd, KVM_SET_SREGS, &sregs) ||
-	    ioctl(guest->vcpu_fd, KVM_SET_REGS, &regs))
-		return -errno;
-	return 0;
+	return ring3_boot(&guest->cpu, 0, &regs);
 }
 
 int guest_slot(struct guest *guest, bool there)
@@ -203,7 +178,7 @@ int guest_slot(struct guest *guest, bool there)
 	slot.first = GUEST_GFN;
 	slot.npages = there ? guest->npages : 0;
 	slot.hva = guest->ram;
-	return gms_kvm_slot_set(guest->vm_fd, &slot);
+	return gms_kvm_slot_set(guest->cpu.vm_fd, &slot);
 }
 
 static int make_vcpu(struct guest *guest)
@@ -212,12 +187,9 @@ static int make_vcpu(struct guest *guest)
 	void *mem;
 	int rc;
 
-	guest->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (guest->kvm_fd < 0)
-		return -errno;
-	guest->vm_fd = ioctl(guest->kvm_fd, KVM_CREATE_VM, 0);
-	if (guest->vm_fd < 0)
-		return -errno;
+	rc = ring3_open(&guest->cpu);
+	if (rc)
+		return rc;
 	mem = mmap(NULL, LOW_BYTES, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
 	if (mem == MAP_FAILED)
 		return -errno;
@@ -226,20 +198,11 @@ static int make_vcpu(struct guest *guest)
 	GMS_INIT(&slot);
 	slot.npages = LOW_BYTES / GMS_PAGE_SIZE;
 	slot.hva = guest->low;
-	rc = gms_kvm_slot_set(guest->vm_fd, &slot);
+	rc = gms_kvm_slot_set(guest->cpu.vm_fd, &slot);
 	if (rc)
 		return rc;
-	rc = ioctl(guest->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	guest->vcpu_fd = ioctl(guest->vm_fd, KVM_CREATE_VCPU, 0);
-	if (rc < 0 || guest->vcpu_fd < 0)
-		return -errno;
-	mem = mmap(NULL, (size_t)rc, PROT_READ | PROT_WRITE, MAP_SHARED, guest->vcpu_fd, 0);
-	if (mem == MAP_FAILED)
-		return -errno;
-	guest->run = mem;
-	guest->run_bytes = (size_t)rc;
 	guest->tsc_ns = ns_of_a_tick();
-	return enter_ring_3(guest);
+	return enter(guest);
 }
 
 /* The page that %rbx points to is not there: wait until it may be touched. */
@@ -249,9 +212,9 @@ static int wait_for_page(struct guest *guest)
 	uint64_t gpa;
 	int rc;
 
-	if (ioctl(guest->vcpu_fd, KVM_GET_REGS, &regs))
+	if (ioctl(guest->cpu.vcpu_fd, KVM_GET_REGS, &regs))
 		return -errno;
-	rc = gms_kvm_translate(guest->vcpu_fd, regs.rbx, &gpa);
+	rc = gms_kvm_translate(guest->cpu.vcpu_fd, regs.rbx, &gpa);
 	return rc ? rc : wait_for(guest, gpa >> GMS_PAGE_SHIFT);
 }
 
@@ -266,7 +229,7 @@ static void *run_vcpu(void *arg)
 		if (atomic_load(&guest->stop))
 			break;
 		GMS_INIT(&left);
-		rc = gms_kvm_run(guest->vcpu_fd, guest->run, guest->run_bytes, &left);
+		rc = gms_kvm_run(guest->cpu.vcpu_fd, guest->cpu.run, guest->cpu.run_bytes, &left);
 		if (rc)
 			break;
 		switch (left.kind) {
@@ -291,9 +254,9 @@ static void *run_vcpu(void *arg)
 /* A touch that no slot held is under way until KVM_RUN is entered again. */
 static void finish(struct guest *guest)
 {
-	guest->run->immediate_exit = 1;
-	(void)ioctl(guest->vcpu_fd, KVM_RUN, 0);
-	guest->run->immediate_exit = 0;
+	guest->cpu.run->immediate_exit = 1;
+	(void)ioctl(guest->cpu.vcpu_fd, KVM_RUN, 0);
+	guest->cpu.run->immediate_exit = 0;
 }
 
 /* Where in the sweep it is: pages below it have one count more than sweeps. */
@@ -303,7 +266,7 @@ static int look_at_vcpu(struct guest *guest, struct guest_report *report, uint64
 	uint64_t at;
 
 	finish(guest);
-	if (ioctl(guest->vcpu_fd, KVM_GET_REGS, &regs))
+	if (ioctl(guest->cpu.vcpu_fd, KVM_GET_REGS, &regs))
 		return -errno;
 	at = regs.rip - CODE_GPA;
 	*done = (regs.rbx - RAM_GPA) >> GMS_PAGE_SHIFT;
@@ -320,11 +283,11 @@ static int gap_of_vcpu(struct guest *guest, uint64_t *gap_ns)
 	struct kvm_regs regs;
 
 	finish(guest);
-	if (ioctl(guest->vcpu_fd, KVM_GET_REGS, &regs))
+	if (ioctl(guest->cpu.vcpu_fd, KVM_GET_REGS, &regs))
 		return -errno;
 	*gap_ns = (uint64_t)((double)regs.r10 * guest->tsc_ns);
 	regs.r9 = regs.r10 = 0;
-	return ioctl(guest->vcpu_fd, KVM_SET_REGS, &regs) ? -errno : 0;
+	return ioctl(guest->cpu.vcpu_fd, KVM_SET_REGS, &regs) ? -errno : 0;
 }
 
 #else
@@ -413,7 +376,7 @@ int guest_new(struct guest **out, struct gms_space *space, struct gms_backing *r
 
 	if (!guest)
 		return -ENOMEM;
-	guest->kvm_fd = guest->vm_fd = guest->vcpu_fd = -1;
+	ring3_init(&guest->cpu);
 	guest->space = space;
 	guest->ram = gms_backing_hva(ram);
 	guest->npages = gms_backing_bytes(ram) / GMS_PAGE_SIZE;
@@ -447,7 +410,7 @@ static void kick(struct guest *guest)
 {
 	if (!guest->on_kvm)
 		return;
-	guest->run->immediate_exit = 1;
+	guest->cpu.run->immediate_exit = 1;
 	pthread_kill(guest->thread, SIGUSR1);
 }
 
@@ -459,7 +422,7 @@ void guest_pause(struct guest *guest)
 	while (!guest->paused && !atomic_load(&guest->error))
 		pthread_cond_wait(&guest->changed, &guest->lock);
 	if (guest->on_kvm)
-		guest->run->immediate_exit = 0;
+		guest->cpu.run->immediate_exit = 0;
 	pthread_mutex_unlock(&guest->lock);
 }
 
@@ -481,14 +444,7 @@ void guest_free(struct guest *guest)
 		guest_resume(guest);
 		pthread_join(guest->thread, NULL);
 	}
-	if (guest->run)
-		munmap(guest->run, guest->run_bytes);
-	if (guest->vcpu_fd >= 0)
-		close(guest->vcpu_fd);
-	if (guest->vm_fd >= 0)
-		close(guest->vm_fd);
-	if (guest->kvm_fd >= 0)
-		close(guest->kvm_fd);
+	ring3_close(&guest->cpu);
 	if (guest->low)
 		munmap(guest->low, LOW_BYTES);
 	pthread_cond_destroy(&guest->changed);

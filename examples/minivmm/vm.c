@@ -2,33 +2,22 @@
 /*
  * vm.c - the guest on KVM: one vCPU that begins in ring 3.
  *
- * The guest has no kernel. The VMM builds its page tables and sets the vCPU up
- * as a kernel would leave it for a program: 64-bit mode, user segments, I/O
- * privilege level 3 so that it may ring doorbells. That needs no firmware, and
- * runs natively also where KVM is itself virtualised without hardware help.
+ * The guest has no kernel (examples/ring3.h). The VMM builds its page tables, and
+ * lets it use ports, so that it may ring doorbells.
  */
+#include "../ring3.h"
 #include "minivmm.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <sys/mman.h>
-#include <unistd.h>
-
-#include <linux/kvm.h>
 
 struct mv_vm {
-	int kvm_fd, vm_fd, vcpu_fd;
-	struct kvm_run *run;
-	size_t run_bytes;
+	struct ring3 cpu;
 	struct mv_memory *memory;
 };
 
 #if defined(__x86_64__)
-
-#define CPUID_ENTRIES	256
 
 #define PTE_PRESENT	(UINT64_C(1) << 0)
 #define PTE_WRITE	(UINT64_C(1) << 1)
@@ -38,11 +27,6 @@ struct mv_vm {
 #define PTE_HUGE	(UINT64_C(1) << 7)
 #define PTE_TABLE	(PTE_PRESENT | PTE_WRITE | PTE_USER | PTE_ACCESSED)
 #define PTE_2M		(PTE_TABLE | PTE_DIRTY | PTE_HUGE)
-
-#define CR0_USUAL	UINT64_C(0x80050033)	/* paging, protection, native FPU errors */
-#define CR4_USUAL	UINT64_C(0x620)		/* PAE, FXSR, SIMD exceptions */
-#define EFER_LONG	UINT64_C(0x500)		/* long mode, enabled and active */
-#define RFLAGS_IOPL3	UINT64_C(0x3002)
 
 /* Addresses are what they are, 2 MiB at a time: the firmware and RAM. */
 static void build_tables(char *firmware)
@@ -59,50 +43,6 @@ static void build_tables(char *firmware)
 		table[3][i] = (MV_RAM_GPA + ((uint64_t)i << 21)) | PTE_2M;
 }
 
-static int set_cpuid(struct mv_vm *vm)
-{
-	struct kvm_cpuid2 *cpuid;
-	int rc = 0;
-
-	cpuid = calloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
-	if (!cpuid)
-		return -ENOMEM;
-	cpuid->nent = CPUID_ENTRIES;
-	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) ||
-	    ioctl(vm->vcpu_fd, KVM_SET_CPUID2, cpuid))
-		rc = -errno;
-	free(cpuid);
-	return rc;
-}
-
-static int set_registers(struct mv_vm *vm)
-{
-	const struct kvm_segment code = {
-		.limit = 0xffffffff, .selector = 0x1b, .type = 11, .present = 1, .dpl = 3,
-		.s = 1, .l = 1, .g = 1,
-	};
-	const struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 0x23, .type = 3, .present = 1, .dpl = 3,
-		.db = 1, .s = 1, .g = 1,
-	};
-	struct kvm_regs regs = {
-		.rip = MV_IMAGE_GPA, .rsp = MV_STACK_TOP_GPA, .rflags = RFLAGS_IOPL3,
-	};
-	struct kvm_sregs sregs;
-
-	if (ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs))
-		return -errno;
-	sregs.cs = code;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr0 = CR0_USUAL;
-	sregs.cr3 = MV_TABLES_GPA;
-	sregs.cr4 = CR4_USUAL;
-	sregs.efer = EFER_LONG;
-	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, &sregs) || ioctl(vm->vcpu_fd, KVM_SET_REGS, &regs))
-		return -errno;
-	return 0;
-}
-
 static int add_slots(struct mv_vm *vm, const struct mv_memory *memory)
 {
 	struct gms_kvm_slot slot;
@@ -113,7 +53,7 @@ static int add_slots(struct mv_vm *vm, const struct mv_memory *memory)
 	slot.first = MV_FIRMWARE_GPA / MV_PAGE_BYTES;
 	slot.npages = MV_FIRMWARE_BYTES / MV_PAGE_BYTES;
 	slot.hva = memory->firmware_hva;
-	rc = gms_kvm_slot_set(vm->vm_fd, &slot);
+	rc = gms_kvm_slot_set(vm->cpu.vm_fd, &slot);
 	if (rc)
 		return rc;
 
@@ -127,25 +67,7 @@ static int add_slots(struct mv_vm *vm, const struct mv_memory *memory)
 		slot.flags = GMS_KVM_SLOT_GMEM;
 		slot.gmem_fd = gms_backing_fd(memory->ram);
 	}
-	return gms_kvm_slot_set(vm->vm_fd, &slot);
-}
-
-static int add_vcpu(struct mv_vm *vm)
-{
-	const int bytes = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	void *run;
-
-	if (bytes < 0)
-		return -errno;
-	vm->vcpu_fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, 0);
-	if (vm->vcpu_fd < 0)
-		return -errno;
-	run = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu_fd, 0);
-	if (run == MAP_FAILED)
-		return -errno;
-	vm->run = run;
-	vm->run_bytes = (size_t)bytes;
-	return 0;
+	return gms_kvm_slot_set(vm->cpu.vm_fd, &slot);
 }
 
 int mv_vm_new(struct mv_vm **out, const char **why)
@@ -156,15 +78,10 @@ int mv_vm_new(struct mv_vm **out, const char **why)
 	*why = "out of memory";
 	if (!vm)
 		return -ENOMEM;
-	vm->vm_fd = vm->vcpu_fd = -1;
-	*why = "/dev/kvm cannot be opened";
-	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm_fd >= 0) {
-		*why = "/dev/kvm makes no VM";
-		vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
-	}
-	if (vm->vm_fd < 0) {
-		rc = -errno;
+	ring3_init(&vm->cpu);
+	rc = ring3_open(&vm->cpu);
+	if (rc) {
+		*why = vm->cpu.kvm_fd < 0 ? "/dev/kvm cannot be opened" : "/dev/kvm makes no VM";
 		mv_vm_free(vm);
 		return rc;
 	}
@@ -174,6 +91,9 @@ int mv_vm_new(struct mv_vm **out, const char **why)
 
 int mv_vm_boot(struct mv_vm *vm, struct mv_memory *memory)
 {
+	const struct kvm_regs regs = {
+		.rip = MV_IMAGE_GPA, .rsp = MV_STACK_TOP_GPA, .rflags = RING3_PORTS,
+	};
 	int rc;
 
 	vm->memory = memory;
@@ -181,11 +101,7 @@ int mv_vm_boot(struct mv_vm *vm, struct mv_memory *memory)
 	memcpy(memory->firmware_hva + MV_IMAGE_GPA, mv_guest_image,
 	       (size_t)(mv_guest_image_end - mv_guest_image));
 	rc = add_slots(vm, memory);
-	if (!rc)
-		rc = add_vcpu(vm);
-	if (!rc)
-		rc = set_cpuid(vm);
-	return rc ? rc : set_registers(vm);
+	return rc ? rc : ring3_boot(&vm->cpu, MV_TABLES_GPA, &regs);
 }
 
 #else /* not x86-64 */
@@ -208,7 +124,7 @@ int mv_vm_boot(struct mv_vm *vm, struct mv_memory *memory)
 
 int mv_vm_fd(const struct mv_vm *vm)
 {
-	return vm->vm_fd;
+	return vm->cpu.vm_fd;
 }
 
 static int died(const struct gms_kvm_exit *left)
@@ -239,17 +155,17 @@ int mv_vm_next(struct mv_vm *vm, uint32_t *port)
 
 	do {
 		GMS_INIT(&left);
-		rc = gms_kvm_run(vm->vcpu_fd, vm->run, vm->run_bytes, &left);
+		rc = gms_kvm_run(vm->cpu.vcpu_fd, vm->cpu.run, vm->cpu.run_bytes, &left);
 		if (rc)
 			return rc;
 		mv_charge(vm->memory, GMS_ACCT_SYS_IOCTL, 1, 0);
 		mv_charge(vm->memory, GMS_ACCT_GUEST_EXITS, 1, 0);
 	} while (left.kind == GMS_KVM_EXIT_AGAIN);
 
-	if (left.kind != GMS_KVM_EXIT_IO || vm->run->io.direction != KVM_EXIT_IO_OUT)
+	if (left.kind != GMS_KVM_EXIT_IO || vm->cpu.run->io.direction != KVM_EXIT_IO_OUT)
 		return died(&left);
 	mv_charge(vm->memory, GMS_ACCT_USER_EXITS, 1, 0);
-	*port = vm->run->io.port;
+	*port = vm->cpu.run->io.port;
 	return 0;
 }
 
@@ -257,13 +173,6 @@ void mv_vm_free(struct mv_vm *vm)
 {
 	if (!vm)
 		return;
-	if (vm->run)
-		munmap(vm->run, vm->run_bytes);
-	if (vm->vcpu_fd >= 0)
-		close(vm->vcpu_fd);
-	if (vm->vm_fd >= 0)
-		close(vm->vm_fd);
-	if (vm->kvm_fd >= 0)
-		close(vm->kvm_fd);
+	ring3_close(&vm->cpu);
 	free(vm);
 }

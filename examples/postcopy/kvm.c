@@ -8,17 +8,13 @@
  * the pages are guest memory under a userfaultfd, so the vCPU waits inside KVM_RUN.
  * (No kernel, for the reason that examples/minivmm/vm.c gives.)
  */
+#include "../ring3.h"
 #include "postcopy.h"
 
 #include <errno.h>
-#include <fcntl.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mman.h>
-#include <unistd.h>
-
-#include <linux/kvm.h>
 
 #if defined(__x86_64__)
 
@@ -26,16 +22,13 @@
 #define TABLES_GPA	UINT64_C(0x10000)	/* PML4, PDPT, PD of low memory, PDs of RAM */
 #define LIST_GPA	UINT64_C(0x100000)
 #define RAM_GPA		(PC_FIRST_GFN << GMS_PAGE_SHIFT)
-#define CPUID_ENTRIES	256
 #define PTE_TABLE	UINT64_C(0x27)		/* present, write, user, accessed */
 #define PTE_2M		(PTE_TABLE | UINT64_C(0xc0))	/* dirty, huge */
 #define FAULT_NS	20000	/* a touch this slow was a fault: KVM's own take a few us */
 
 struct vm {
 	struct pc_vcpu *vcpu;
-	int kvm_fd, vm_fd, vcpu_fd;
-	struct kvm_run *run;
-	size_t run_bytes;
+	struct ring3 cpu;
 	char *low;		/* low memory: code, tables, list, times */
 	size_t low_bytes;
 	uint64_t times_gpa;
@@ -83,52 +76,6 @@ static void build_tables(struct vm *vm, uint64_t ram_bytes)
 	}
 }
 
-static int set_cpuid(struct vm *vm)
-{
-	struct kvm_cpuid2 *cpuid;
-	int rc = 0;
-
-	cpuid = calloc(1, sizeof(*cpuid) + CPUID_ENTRIES * sizeof(cpuid->entries[0]));
-	if (!cpuid)
-		return -ENOMEM;
-	cpuid->nent = CPUID_ENTRIES;
-	if (ioctl(vm->kvm_fd, KVM_GET_SUPPORTED_CPUID, cpuid) ||
-	    ioctl(vm->vcpu_fd, KVM_SET_CPUID2, cpuid))
-		rc = -errno;
-	free(cpuid);
-	return rc;
-}
-
-static int set_registers(struct vm *vm)
-{
-	const struct kvm_segment text = {
-		.limit = 0xffffffff, .selector = 0x1b, .type = 11, .present = 1, .dpl = 3,
-		.s = 1, .l = 1, .g = 1,
-	};
-	const struct kvm_segment data = {
-		.limit = 0xffffffff, .selector = 0x23, .type = 3, .present = 1, .dpl = 3,
-		.db = 1, .s = 1, .g = 1,
-	};
-	const struct pc_guest *guest = vm->vcpu->guest;
-	struct kvm_regs regs = {
-		.rip = CODE_GPA, .rflags = 0x3002, .rsi = LIST_GPA, .rdi = RAM_GPA,
-		.rbx = vm->times_gpa, .rcx = guest->range.npages,
-	};
-	struct kvm_sregs sregs;
-
-	if (ioctl(vm->vcpu_fd, KVM_GET_SREGS, &sregs))
-		return -errno;
-	sregs.cs = text;
-	sregs.ds = sregs.es = sregs.fs = sregs.gs = sregs.ss = data;
-	sregs.cr0 = 0x80050033;
-	sregs.cr3 = TABLES_GPA;
-	sregs.cr4 = 0x620;
-	sregs.efer = 0x500;
-	if (ioctl(vm->vcpu_fd, KVM_SET_SREGS, &sregs) || ioctl(vm->vcpu_fd, KVM_SET_REGS, &regs))
-		return -errno;
-	return 0;
-}
-
 static int build_low(struct vm *vm)
 {
 	const struct pc_guest *guest = vm->vcpu->guest;
@@ -158,7 +105,7 @@ static int add_memory(struct vm *vm)
 	GMS_INIT(&slot);
 	slot.npages = vm->low_bytes / PC_PAGE;
 	slot.hva = vm->low;
-	rc = gms_kvm_slot_set(vm->vm_fd, &slot);
+	rc = gms_kvm_slot_set(vm->cpu.vm_fd, &slot);
 	if (rc)
 		return rc;
 	GMS_INIT(&slot);
@@ -166,37 +113,23 @@ static int add_memory(struct vm *vm)
 	slot.first = PC_FIRST_GFN;
 	slot.npages = guest->range.npages;
 	slot.hva = guest->ram;
-	return gms_kvm_slot_set(vm->vm_fd, &slot);
+	return gms_kvm_slot_set(vm->cpu.vm_fd, &slot);
 }
 
 static int boot(struct vm *vm)
 {
-	int bytes, rc;
-	void *run;
+	struct kvm_regs regs = {
+		.rip = CODE_GPA, .rflags = RING3_PORTS, .rsi = LIST_GPA, .rdi = RAM_GPA,
+		.rcx = vm->vcpu->guest->range.npages,
+	};
+	int rc = build_low(vm);
 
-	rc = build_low(vm);
-	if (rc)
-		return rc;
-	vm->kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
-	if (vm->kvm_fd < 0)
-		return -errno;
-	vm->vm_fd = ioctl(vm->kvm_fd, KVM_CREATE_VM, 0);
-	if (vm->vm_fd < 0)
-		return -errno;
-	rc = add_memory(vm);
-	if (rc)
-		return rc;
-	bytes = ioctl(vm->kvm_fd, KVM_GET_VCPU_MMAP_SIZE, 0);
-	vm->vcpu_fd = ioctl(vm->vm_fd, KVM_CREATE_VCPU, 0);
-	if (bytes < 0 || vm->vcpu_fd < 0)
-		return -errno;
-	run = mmap(NULL, (size_t)bytes, PROT_READ | PROT_WRITE, MAP_SHARED, vm->vcpu_fd, 0);
-	if (run == MAP_FAILED)
-		return -errno;
-	vm->run = run;
-	vm->run_bytes = (size_t)bytes;
-	rc = set_cpuid(vm);
-	return rc ? rc : set_registers(vm);
+	regs.rbx = vm->times_gpa;
+	if (!rc)
+		rc = ring3_open(&vm->cpu);
+	if (!rc)
+		rc = add_memory(vm);
+	return rc ? rc : ring3_boot(&vm->cpu, TABLES_GPA, &regs);
 }
 
 /* 0: the guest has been everywhere. */
@@ -208,7 +141,7 @@ static int run_guest(struct vm *vm)
 
 	do {
 		GMS_INIT(&left);
-		rc = gms_kvm_run(vm->vcpu_fd, vm->run, vm->run_bytes, &left);
+		rc = gms_kvm_run(vm->cpu.vcpu_fd, vm->cpu.run, vm->cpu.run_bytes, &left);
 	} while (!rc && left.kind == GMS_KVM_EXIT_AGAIN && !guest->stop);
 	if (rc || left.kind == GMS_KVM_EXIT_IO)
 		return rc;
@@ -242,7 +175,7 @@ static int read_notes(struct vm *vm)
 	struct kvm_regs regs;
 	uint64_t sum = 0;
 
-	if (ioctl(vm->vcpu_fd, KVM_GET_REGS, &regs))
+	if (ioctl(vm->cpu.vcpu_fd, KVM_GET_REGS, &regs))
 		return -errno;
 	vcpu->touches = guest->range.npages - regs.rcx;
 	for (uint64_t i = 0; i < vcpu->touches; i++) {
@@ -262,23 +195,20 @@ static int read_notes(struct vm *vm)
 
 void *pc_kvm_run(void *arg)
 {
-	struct vm vm = { .vcpu = arg, .kvm_fd = -1, .vm_fd = -1, .vcpu_fd = -1,
-			 .low = MAP_FAILED };
-	int rc = boot(&vm);
+	struct vm vm = { .vcpu = arg, .low = MAP_FAILED };
+	int rc;
 
+	ring3_init(&vm.cpu);
+	rc = boot(&vm);
 	pc_ready(vm.vcpu->guest);
 	if (!rc)
 		rc = run_guest(&vm);
 	if (!rc || rc == -EBUSY)
 		rc = read_notes(&vm);
 	vm.vcpu->err = rc;
-	if (vm.run)
-		munmap(vm.run, vm.run_bytes);
+	ring3_close(&vm.cpu);
 	if (vm.low != MAP_FAILED)
 		munmap(vm.low, vm.low_bytes);
-	close(vm.vcpu_fd);
-	close(vm.vm_fd);
-	close(vm.kvm_fd);
 	return NULL;
 }
 
