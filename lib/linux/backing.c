@@ -133,13 +133,11 @@ int gms_backing_new(struct gms_backing **out, const struct gms_backing_opts *opt
 	struct gms_backing *backing;
 	int rc;
 
-	if (!out || !opts)
+	if (!out)
 		return -EINVAL;
-	rc = gms__linux_sized_check(opts, sizeof(given));
-	if (rc)
-		return rc;
-	gms__linux_sized_get(&given, sizeof(given), opts);
-	rc = check_opts(&given, host_page_bytes);
+	rc = gms__linux_sized_in(&given, sizeof(given), opts);
+	if (!rc)
+		rc = check_opts(&given, host_page_bytes);
 	if (rc)
 		return rc;
 

@@ -87,6 +87,12 @@ void gms__calib_crew_stop(struct gms__calib_crew *crew);
 
 /* The n'th CPU that may be used, counted from the one after the caller's; -1: unbound. */
 int gms__calib_cpu(const struct gms__calib *calib, unsigned int n);
+/*
+ * Start a thread on the CPU of the n-th, with every signal blocked: those are the
+ * program's threads' to handle. 0 or a negative errno.
+ */
+int gms__calib_thread(const struct gms__calib *calib, unsigned int n, pthread_t *thread,
+		      void *(*body)(void *arg), void *arg);
 
 /* The parts, in order. Each takes as many measurements as calibrate.c says. */
 int gms__calib_calls(struct gms__calib *calib);

@@ -36,10 +36,9 @@ static void *run_beside(void *arg)
 	return NULL;
 }
 
-/* On a CPU of its own, with every signal blocked: those are the program's threads' to handle. */
-static int start_one(struct gms__calib *calib, unsigned int n)
+int gms__calib_thread(const struct gms__calib *calib, unsigned int n, pthread_t *thread,
+		      void *(*body)(void *arg), void *arg)
 {
-	struct gms__calib_crew *crew = &calib->crew;
 	const int cpu = gms__calib_cpu(calib, n);
 	sigset_t all, before;
 	pthread_attr_t attr;
@@ -57,7 +56,7 @@ static int start_one(struct gms__calib *calib, unsigned int n)
 	if (!rc)
 		rc = pthread_sigmask(SIG_SETMASK, &all, &before);
 	if (!rc) {
-		rc = pthread_create(&crew->thread[n], &attr, run_beside, crew);
+		rc = pthread_create(thread, &attr, body, arg);
 		pthread_sigmask(SIG_SETMASK, &before, NULL);
 	}
 	pthread_attr_destroy(&attr);
@@ -73,7 +72,8 @@ int gms__calib_crew_start(struct gms__calib *calib, unsigned int n)
 	atomic_init(&crew->stop, false);
 	crew->nthreads = 0;
 	while (!rc && crew->nthreads < n) {
-		rc = start_one(calib, crew->nthreads);
+		rc = gms__calib_thread(calib, crew->nthreads, &crew->thread[crew->nthreads],
+				       run_beside, crew);
 		crew->nthreads += !rc;
 	}
 	if (rc) {

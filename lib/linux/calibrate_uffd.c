@@ -86,32 +86,6 @@ static void *handle(void *arg)
 	return NULL;
 }
 
-static int start_handler(struct armed *on)
-{
-	const int cpu = gms__calib_cpu(on->calib, 0);
-	sigset_t all, before;
-	pthread_attr_t attr;
-	cpu_set_t one;
-	int rc = pthread_attr_init(&attr);
-
-	if (rc)
-		return -rc;
-	if (cpu >= 0) {
-		CPU_ZERO(&one);
-		CPU_SET(cpu, &one);
-		rc = pthread_attr_setaffinity_np(&attr, sizeof(one), &one);
-	}
-	sigfillset(&all);
-	if (!rc)
-		rc = pthread_sigmask(SIG_SETMASK, &all, &before);
-	if (!rc) {
-		rc = pthread_create(&on->handler, &attr, handle, on);
-		pthread_sigmask(SIG_SETMASK, &before, NULL);
-	}
-	pthread_attr_destroy(&attr);
-	return -rc;
-}
-
 static int uffd_open(uint64_t features)
 {
 	const int flags = O_CLOEXEC | O_NONBLOCK;
@@ -185,7 +159,7 @@ static int measure_faults(struct gms__calib *calib, bool minor, uint64_t *number
 	int rc = arm(&on);
 
 	if (!rc)
-		rc = start_handler(&on);
+		rc = gms__calib_thread(calib, 0, &on.handler, handle, &on);
 	if (!rc) {
 		rc = gms__calib_measure(calib, fault_batch, &on, numbers);
 		stop_handler(&on);

@@ -80,7 +80,7 @@ static int by_window(struct gms__linux_fill *fill, uint64_t from, uint64_t bytes
 	void *mem;
 	int rc;
 
-	rc = gms__linux_map_file(&mem, lead + bytes, fill->fd, fill->offset_bytes + from - lead);
+	rc = gms__linux_map_part(&mem, fill->fd, fill->offset_bytes + from - lead, lead + bytes);
 	fill->calls += 2;
 	if (rc)
 		return rc;

@@ -27,12 +27,9 @@ static int get_slot(struct gms_kvm_slot *slot, const struct gms_kvm_slot *given)
 {
 	int rc;
 
-	if (!given)
-		return -EINVAL;
-	rc = gms__linux_sized_check(given, sizeof(*slot));
+	rc = gms__linux_sized_in(slot, sizeof(*slot), given);
 	if (rc)
 		return rc;
-	gms__linux_sized_get(slot, sizeof(*slot), given);
 	if (!slot->npages || slot->first >= GMS_GFN_LIMIT ||
 	    slot->npages > GMS_GFN_LIMIT - slot->first)
 		return -EINVAL;

@@ -146,13 +146,11 @@ int gms_kvm_memory_new(struct gms_kvm_memory **out, const struct gms_kvm_memory_
 	struct gms_kvm_memory *memory;
 	int rc;
 
-	if (!out || !opts)
+	if (!out)
 		return -EINVAL;
-	rc = gms__linux_sized_check(opts, sizeof(given));
-	if (rc)
-		return rc;
-	gms__linux_sized_get(&given, sizeof(given), opts);
-	rc = check_opts(&given);
+	rc = gms__linux_sized_in(&given, sizeof(given), opts);
+	if (!rc)
+		rc = check_opts(&given);
 	if (!rc)
 		rc = gms__linux_kvm_probe(&given);
 	if (rc)
@@ -186,12 +184,11 @@ int gms_kvm_memory_region(struct gms_kvm_memory *memory, struct gms_region_opts 
 	struct gms_region_opts opts;
 	int rc;
 
-	if (!memory || !region)
+	if (!memory)
 		return -EINVAL;
-	rc = gms__linux_sized_check(region, sizeof(opts));
+	rc = gms__linux_sized_in(&opts, sizeof(opts), region);
 	if (rc)
 		return rc;
-	gms__linux_sized_get(&opts, sizeof(opts), region);
 	if (!opts.npages || opts.first >= GMS_GFN_LIMIT ||
 	    opts.npages > GMS_GFN_LIMIT - opts.first)
 		return -EINVAL;

@@ -55,13 +55,9 @@ int gms_kvm_slot_set(int vm_fd, const struct gms_kvm_slot *slot)
 	struct gms_kvm_slot given;
 	int rc;
 
-	if (!slot)
-		return -EINVAL;
-	rc = gms__linux_sized_check(slot, sizeof(given));
-	if (rc)
-		return rc;
-	gms__linux_sized_get(&given, sizeof(given), slot);
-	rc = check_slot(&given);
+	rc = gms__linux_sized_in(&given, sizeof(given), slot);
+	if (!rc)
+		rc = check_slot(&given);
 	if (rc)
 		return rc;
 

@@ -46,6 +46,16 @@ static inline void gms__linux_sized_get(void *ours, size_t known_bytes, const vo
 	memcpy(ours, object, bytes < known_bytes ? bytes : known_bytes);
 }
 
+/* Copy a caller's struct into ours: 0, -EINVAL (also for NULL), or -E2BIG. */
+static inline int gms__linux_sized_in(void *ours, size_t known_bytes, const void *object)
+{
+	const int rc = object ? gms__linux_sized_check(object, known_bytes) : -EINVAL;
+
+	if (!rc)
+		gms__linux_sized_get(ours, known_bytes, object);
+	return rc;
+}
+
 /* Fill in a checked struct as far as it reaches; its size member stays the caller's. */
 static inline void gms__linux_sized_put(void *object, const void *ours, size_t known_bytes)
 {

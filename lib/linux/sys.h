@@ -257,17 +257,4 @@ static inline int gms__linux_wait_readable(int fd, uint64_t timeout_ns)
 	return (int)gms__linux_result(syscall(SYS_ppoll, &one, 1, until, NULL, 0), saved);
 }
 
-/* A part of a file, shared, where the kernel likes: 0 and *@out, or a negative errno. */
-static inline int gms__linux_map_file(void **out, size_t bytes, int fd, uint64_t offset)
-{
-	const int saved = errno;
-	void *mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, (off_t)offset);
-	const int rc = mem == MAP_FAILED ? -errno : 0;
-
-	errno = saved;
-	if (!rc)
-		*out = mem;
-	return rc;
-}
-
 #endif

@@ -120,12 +120,11 @@ int gms_uffd_new(struct gms_uffd **out, const struct gms_uffd_opts *opts)
 	struct gms_uffd *uffd;
 	int rc;
 
-	if (!out || !opts)
+	if (!out)
 		return -EINVAL;
-	rc = gms__linux_sized_check(opts, sizeof(given));
+	rc = gms__linux_sized_in(&given, sizeof(given), opts);
 	if (rc)
 		return rc;
-	gms__linux_sized_get(&given, sizeof(given), opts);
 	if (!given.space || !given.modes || given.modes & ~ALL_MODES || given.flags & ~NEW_FLAGS)
 		return -EINVAL;
 
