@@ -7,7 +7,6 @@
 #include <gmemstate/access.h>
 
 #include "api/convert.h"
-#include "base/sized.h"
 #include "map/get.h"
 
 #define ACCESS_FLAGS	(GMS_ACCESS_WRITE | GMS_ACCESS_NOWAIT | GMS_ACCESS_NESTED)
@@ -61,11 +60,9 @@ static int touch(struct gms_space *space, const struct gms__want *want, uint32_t
 
 	if (!space)
 		return -EINVAL;
-	err = result ? gms__sized_check(result, sizeof(*result)) : 0;
+	err = gms__clear_result(result);
 	if (err)
 		return err;
-	if (result)
-		gms__sized_out(result, &(struct gms_convert_result){ 0 }, sizeof(*result));
 	if (!gms__range_ok(want->range))
 		return -EINVAL;
 	began_ns = gms__ledger_now(&space->ledger);

@@ -146,8 +146,7 @@ static int check_changes(const struct gms_space *space, const struct gms_change 
 	return err;
 }
 
-/* Nobody shall read what an earlier call left there. */
-static int clear_result(struct gms_convert_result *result)
+int gms__clear_result(struct gms_convert_result *result)
 {
 	const int err = result ? gms__sized_check(result, sizeof(*result)) : 0;
 
@@ -165,7 +164,7 @@ int gms__convert_in(struct gms_convert_opts *opts, const struct gms_convert_opts
 	if (theirs)
 		err = gms__sized_in(opts, sizeof(*opts), theirs);
 	if (!err)
-		err = clear_result(result);
+		err = gms__clear_result(result);
 	return err ? err : check_opts(opts);
 }
 
@@ -242,7 +241,7 @@ int gms_bitmap_import(struct gms_space *space, struct gms_range range, gms_state
 
 	if (!space || !le_bitmap)
 		return -EINVAL;
-	err = clear_result(result);
+	err = gms__clear_result(result);
 	if (err)
 		return err;
 	if (!gms__range_ok(range) || (mask & ~GMS_STATE_ALL) || (value & ~mask) ||
@@ -272,7 +271,7 @@ int gms__turn(struct gms_space *space, const struct gms_change *change, uint64_t
 
 	if (!space)
 		return -EINVAL;
-	err = clear_result(result);
+	err = gms__clear_result(result);
 	if (err)
 		return err;
 	if (!gms__range_ok(change->range))

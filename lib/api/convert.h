@@ -10,6 +10,8 @@
 
 int  gms__check_change(const struct gms_space *space, const struct gms_change *change);
 struct gms__want gms__wanted(const struct gms_space *space, const struct gms_convert_opts *opts);
+/* Nobody shall read what an earlier call left there; NULL is fine. */
+int  gms__clear_result(struct gms_convert_result *result);
 /* Take in a caller's options, NULL for defaults, and clear what a result, if any, says. */
 int  gms__convert_in(struct gms_convert_opts *opts, const struct gms_convert_opts *theirs,
 		     struct gms_convert_result *result);

@@ -20,7 +20,7 @@
 
 #include "base/sized.h"
 #include "base/text.h"
-#include "cost_text.h"
+#include "api/cost_text.h"
 
 #define MAGIC		"gmemstate-cost "
 #define VERSION		1

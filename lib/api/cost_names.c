@@ -5,7 +5,7 @@
  * Every member of the struct but its size has a row, in order, so that the rows
  * cover it without a hole.
  */
-#include "cost_text.h"
+#include "api/cost_text.h"
 
 #include <gmemstate/cost.h>
 

@@ -84,7 +84,7 @@ int gms__rule_first(gms_state state)
 	return gms__rule_check(state, state, &reason) ? -EINVAL : 0;
 }
 
-uint32_t gms__rule_gup(gms_state state, uint32_t pin_flags)
+uint32_t gms__rule_access(gms_state state, bool writes)
 {
 	if (state & GMS_STATE_POISON)
 		return GMS_REASON_POISON;
@@ -94,6 +94,16 @@ uint32_t gms__rule_gup(gms_state state, uint32_t pin_flags)
 		return GMS_REASON_MISSING;
 	if (!(state & GMS_STATE_SHARED))
 		return GMS_REASON_PRIVATE;
+	return writes && (state & GMS_STATE_WRITE_PROTECT) ? GMS_REASON_WRITE_PROTECT :
+							     GMS_REASON_NONE;
+}
+
+uint32_t gms__rule_gup(gms_state state, uint32_t pin_flags)
+{
+	const uint32_t reason = gms__rule_access(state, false);
+
+	if (reason)
+		return reason;
 	if (!(state & GMS_STATE_DIRECT_MAP))
 		return GMS_REASON_NO_DIRECT_MAP;
 	if ((pin_flags & GMS_PIN_WRITE) && (state & GMS_STATE_WRITE_PROTECT))
@@ -107,18 +117,4 @@ gms_state gms__rule_gup_mask(uint32_t pin_flags)
 			 GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP;
 
 	return pin_flags & GMS_PIN_WRITE ? mask | GMS_STATE_WRITE_PROTECT : mask;
-}
-
-uint32_t gms__rule_access(gms_state state, bool writes)
-{
-	if (state & GMS_STATE_POISON)
-		return GMS_REASON_POISON;
-	if (state & GMS_STATE_FROZEN)
-		return GMS_REASON_FROZEN;
-	if (state & GMS_STATE_MISSING)
-		return GMS_REASON_MISSING;
-	if (!(state & GMS_STATE_SHARED))
-		return GMS_REASON_PRIVATE;
-	return writes && (state & GMS_STATE_WRITE_PROTECT) ? GMS_REASON_WRITE_PROTECT :
-							     GMS_REASON_NONE;
 }
