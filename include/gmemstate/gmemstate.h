@@ -13,6 +13,7 @@
 #include <gmemstate/convert.h>
 #include <gmemstate/cost.h>
 #include <gmemstate/folio.h>
+#include <gmemstate/guest/request.h>
 #include <gmemstate/lend.h>
 #include <gmemstate/listen.h>
 #include <gmemstate/model.h>
