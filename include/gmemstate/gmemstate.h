@@ -14,6 +14,7 @@
 #include <gmemstate/cost.h>
 #include <gmemstate/folio.h>
 #include <gmemstate/guest/request.h>
+#include <gmemstate/guest/snp.h>
 #include <gmemstate/lend.h>
 #include <gmemstate/listen.h>
 #include <gmemstate/model.h>

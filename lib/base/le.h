@@ -17,4 +17,13 @@ static inline uint64_t gms__le64(uint64_t word)
 #endif
 }
 
+static inline uint16_t gms__le16(uint16_t word)
+{
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	return __builtin_bswap16(word);
+#else
+	return word;
+#endif
+}
+
 #endif
