@@ -15,6 +15,7 @@
 #include <gmemstate/folio.h>
 #include <gmemstate/guest/request.h>
 #include <gmemstate/guest/snp.h>
+#include <gmemstate/guest/tdx.h>
 #include <gmemstate/lend.h>
 #include <gmemstate/listen.h>
 #include <gmemstate/model.h>

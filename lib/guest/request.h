@@ -39,7 +39,8 @@ struct gms__psc_copy {
 union gms__guest_words {
 	struct gms__psc_copy psc;
 	struct {
-		uint64_t gpa, bytes;		/* as the guest gave them */
+		uint64_t gpa;			/* R12, or RCX, as the guest gave it */
+		uint32_t level;			/* that an accepted block is mapped at */
 	} tdx;
 	struct {
 		uint64_t base, top;
