@@ -43,8 +43,7 @@ union gms__guest_words {
 		uint32_t level;			/* that an accepted block is mapped at */
 	} tdx;
 	struct {
-		uint64_t base, top;
-		uint32_t ripas, flags;
+		uint64_t base, ripas, flags;	/* as the guest gave them */
 	} cca;
 	struct {
 		uint64_t ipa, ngranules;

@@ -493,6 +493,12 @@ static const struct layout layouts[] = {
 	MEMBER(gms_request_result, error_reason, 88),
 	MEMBER(gms_request_result, error, 92),
 
+	/* guest/cca.h */
+	STRUCT(gms_cca_answer, 24),
+	MEMBER(gms_cca_answer, x0, 0),
+	MEMBER(gms_cca_answer, x1, 8),
+	MEMBER(gms_cca_answer, x2, 16),
+
 	/* linux/backing.h */
 	STRUCT(gms_backing_opts, 32),
 	MEMBER(gms_backing_opts, size, 0),
@@ -984,6 +990,17 @@ static const struct number numbers[] = {
 	NUMBER(GMS_TDX_LEVEL_4K, 0x0),
 	NUMBER(GMS_TDX_LEVEL_2M, 0x1),
 	NUMBER(GMS_TDX_LEVEL_1G, 0x2),
+
+	/* guest/cca.h */
+	NUMBER(GMS_CCA_IPA_STATE_SET, 0xc4000197),
+	NUMBER(GMS_CCA_RIPAS_EMPTY, 0x0),
+	NUMBER(GMS_CCA_RIPAS_RAM, 0x1),
+	NUMBER(GMS_CCA_RIPAS_DESTROYED, 0x2),
+	NUMBER(GMS_CCA_CHANGE_DESTROYED, 0x1),
+	NUMBER(GMS_CCA_SUCCESS, 0x0),
+	NUMBER(GMS_CCA_ERROR_INPUT, 0x1),
+	NUMBER(GMS_CCA_ACCEPT, 0x0),
+	NUMBER(GMS_CCA_REJECT, 0x1),
 
 	/* linux/backing.h */
 	NUMBER(GMS_BACKING_MEMFD, 0),
