@@ -14,6 +14,7 @@
 #include <gmemstate/cost.h>
 #include <gmemstate/folio.h>
 #include <gmemstate/guest/cca.h>
+#include <gmemstate/guest/collect.h>
 #include <gmemstate/guest/request.h>
 #include <gmemstate/guest/snp.h>
 #include <gmemstate/guest/tdx.h>

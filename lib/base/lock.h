@@ -13,7 +13,8 @@
 #include <stdint.h>
 
 enum gms__rank {
-	GMS__RANK_PARK = 1,	/* the queue of parked conversions */
+	GMS__RANK_COLLECT = 1,	/* the requests that a collector gathers */
+	GMS__RANK_PARK,		/* the queue of parked conversions */
 	GMS__RANK_LARGE,	/* the one large conversion there may be at a time */
 	GMS__RANK_STRIPE,	/* state of the GiB blocks of one stripe; index = stripe */
 	GMS__RANK_LOANS,	/* the loans that cross a GiB */

@@ -9,20 +9,23 @@
 
 #include "base/sized.h"
 #include "base/wait.h"
+#include "guest/collect.h"
 #include "guest/run.h"
 
 #define GPA_BITS	52u
 #define GPA_BITS_LEAST	32u
 #define FLAGS		(GMS_REQUEST_HOLES | GMS_REQUEST_NO_WAIT | GMS_REQUEST_NO_CHARGE)
 
-static int check_opts(struct gms_request_opts *opts)
+static int check_opts(struct gms_request_opts *opts, const struct gms_space *space)
 {
 	if (!opts->gpa_bits)
 		opts->gpa_bits = GPA_BITS;
 	if ((opts->flags & ~FLAGS) || opts->content > GMS_CONTENT_ZERO || opts->reserved ||
 	    opts->gpa_bits < GPA_BITS_LEAST || opts->gpa_bits > GPA_BITS)
 		return -EINVAL;
-	return opts->collector ? -EINVAL : 0;
+	if (opts->collector && gms__collector_space(opts->collector) != space)
+		return -EINVAL;
+	return 0;
 }
 
 int gms_request_new(struct gms_request **out, struct gms_space *space,
@@ -38,7 +41,7 @@ int gms_request_new(struct gms_request **out, struct gms_space *space,
 	if (theirs)
 		err = gms__sized_in(&opts, sizeof(opts), theirs);
 	if (!err)
-		err = check_opts(&opts);
+		err = check_opts(&opts, space);
 	if (err)
 		return err;
 	request = gms__mem_alloc(&space->map.mem, sizeof(*request));

@@ -14,8 +14,8 @@
  *       becomes the error once all parts are done, and not before.
  *   R4  The guest's memory is read in begin and written in end, never in between.
  *
- * Locking: a request is one thread's at a time; while it waits in a collector it is
- * the leader's (collect.c).
+ * Locking: a request is one thread's at a time; while it waits in a collector all but
+ * its seat is the leader's (collect.c).
  */
 #ifndef GMS_GUEST_REQUEST_H
 #define GMS_GUEST_REQUEST_H
@@ -61,6 +61,16 @@ struct gms__reached {
 	uint64_t pages;		/* of that part */
 };
 
+/* The pages that come next, up to a chunk: what is to be converted, and how far it leads. */
+struct gms__window {
+	struct gms__reached end;
+	uint64_t pages;		/* from the request's place to the end */
+	size_t	 nchanges;	/* added to the batch */
+	int	 error;		/* of the page at the end: it is not admitted */
+	gms_gfn	 error_gfn;
+	uint32_t error_reason;
+};
+
 /*
  * May the part go ahead from its first page on, as things are? Called right before it
  * is converted, with no lock held. Shortens *npages to those before the first page that
@@ -94,10 +104,15 @@ struct gms_request {
 	uint64_t splits;
 	uint64_t flushes;
 
-	/* collect.c */
+	/* group.c: while it is in a group */
 	struct gms_request *next;
+	struct gms__window window;	/* of it, in the group's commit */
+	gms_gfn	 low, high;	/* no page that it still asks for is outside of [low, high) */
+	bool	 aside;		/* not in the group's commit */
+
+	/* collect.c */
 	pthread_cond_t told;
-	uint32_t seat;		/* where it is in a collector */
+	bool	 seated;	/* it waits in a collector */
 
 	union gms__guest_words words;
 };

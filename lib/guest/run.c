@@ -16,6 +16,8 @@
 
 #include <gmemstate/account.h>
 
+#include "guest/collect.h"
+
 /* Pages that this call may still look after, up to the end of the chunk. */
 static uint64_t pages_ahead(const struct gms_request *request)
 {
@@ -46,6 +48,21 @@ static void step_over(const struct gms_request *request, struct gms__reached *pl
 	place->pages += npages;
 	if (place->pages == request->part[place->part].change.range.npages)
 		*place = (struct gms__reached){ place->part + 1, 0 };
+}
+
+uint64_t gms__request_ahead(const struct gms_request *request)
+{
+	uint64_t most = pages_ahead(request), asked = 0;
+
+	for (uint32_t i = request->place.part; i < request->nparts && most; i++) {
+		const uint64_t from = i == request->place.part ? request->place.pages : 0;
+		const uint64_t npages = gms__min(request->part[i].change.range.npages - from, most);
+
+		most -= npages;
+		if (!asks_nothing(&request->part[i]))
+			asked += npages;
+	}
+	return asked;
 }
 
 /* Only those of the pages that a region holds, where that is wanted. */
@@ -259,10 +276,10 @@ bool gms__request_over(const struct gms_request *request)
 void gms__request_carry_on(struct gms_request *request)
 {
 	while (!gms__request_over(request)) {
-		carry_window(request);
-		if (request->opts.stop && !gms__request_over(request) &&
+		if (request->pages_done && request->opts.stop &&
 		    request->opts.stop(request->opts.ctx))
 			return;
+		carry_window(request);
 	}
 }
 
@@ -288,6 +305,8 @@ int gms_request_run(struct gms_request *request)
 {
 	if (!request || request->step != GMS_REQUEST_READY)
 		return -EINVAL;
+	if (request->opts.collector)
+		gms__collect(request->opts.collector, request);
 	gms__request_carry_on(request);
 	gms__request_finish(request);
 	return 0;

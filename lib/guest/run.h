@@ -9,16 +9,11 @@
 
 #include "guest/request.h"
 
-/* The pages that come next, up to a chunk: what is to be converted, and how far it leads. */
-struct gms__window {
-	struct gms__reached end;
-	uint64_t pages;		/* from the request's place to the end */
-	size_t	 nchanges;	/* added to the batch */
-	int	 error;		/* of the page at the end: it is not admitted */
-	gms_gfn	 error_gfn;
-	uint32_t error_reason;
-};
-
+/*
+ * Pages that the next window asks something of; 0: there is nothing to convert. What is
+ * not admitted, and holes that are passed over, count too.
+ */
+uint64_t gms__request_ahead(const struct gms_request *request);
 /*
  * Add the next pages' changes to a batch: 0, or an error of gms_batch_add() with some of
  * them added and the request as it was.

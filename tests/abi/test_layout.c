@@ -454,6 +454,24 @@ static const struct layout layouts[] = {
 	MEMBER(gms_cost_load_result, line, 24),
 	MEMBER(gms_cost_load_result, expected, 32),
 
+	/* guest/collect.h */
+	STRUCT(gms_collector_opts, 40),
+	MEMBER(gms_collector_opts, size, 0),
+	MEMBER(gms_collector_opts, most_requests, 8),
+	MEMBER(gms_collector_opts, reserved, 12),
+	MEMBER(gms_collector_opts, wait_ns, 16),
+	MEMBER(gms_collector_opts, most_pages, 24),
+	MEMBER(gms_collector_opts, tag, 32),
+
+	STRUCT(gms_collector_stats, 56),
+	MEMBER(gms_collector_stats, size, 0),
+	MEMBER(gms_collector_stats, requests, 8),
+	MEMBER(gms_collector_stats, joined, 16),
+	MEMBER(gms_collector_stats, alone, 24),
+	MEMBER(gms_collector_stats, commits, 32),
+	MEMBER(gms_collector_stats, refused, 40),
+	MEMBER(gms_collector_stats, largest, 48),
+
 	/* guest/request.h */
 	STRUCT(gms_request_opts, 80),
 	MEMBER(gms_request_opts, size, 0),
