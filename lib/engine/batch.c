@@ -82,12 +82,13 @@ static size_t overlay(const struct gms__segment *a, size_t na, const struct gms_
  */
 static inline bool follow(struct gms__segment *out, size_t *n, struct gms__segment next)
 {
-	struct gms__segment *last = &out[*n - 1];
+	struct gms__segment *last;
 
-	if (!*n || next.first >= last->end) {
+	if (!*n || next.first >= out[*n - 1].end) {
 		*n = emit(out, *n, next.first, next.end, next.set, next.clear);
 		return true;
 	}
+	last = &out[*n - 1];
 	if (next.first < last->first || next.set != last->set || next.clear != last->clear)
 		return false;
 	last->end = gms__max(last->end, next.end);
