@@ -69,6 +69,7 @@ declaration != "" {
 	n = split(arguments, argument, ",")
 	for (i = 1; i <= n; i++) {
 		sub(/.*[ *]/, "", argument[i])
+		sub(/\[.*/, "", argument[i])
 		if (argument[i] != "void" && block !~ ("@param +" argument[i] "[ \n]"))
 			missing = missing " @param " argument[i]
 	}
