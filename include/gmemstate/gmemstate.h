@@ -15,6 +15,7 @@
 #include <gmemstate/folio.h>
 #include <gmemstate/guest/cca.h>
 #include <gmemstate/guest/collect.h>
+#include <gmemstate/guest/kvm.h>
 #include <gmemstate/guest/request.h>
 #include <gmemstate/guest/snp.h>
 #include <gmemstate/guest/tdx.h>

@@ -46,13 +46,11 @@ union gms__guest_words {
 		uint64_t base, ripas, flags;	/* as the guest gave them */
 	} cca;
 	struct {
-		uint64_t ipa, ngranules;
 		uint32_t call;
 		bool	 ranged;
 	} pkvm;
 	struct {
-		uint64_t gpa, bytes, flags;
-		uint32_t style;
+		uint64_t flags;		/* of a memory fault */
 	} kvm;
 };
 

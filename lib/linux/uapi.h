@@ -84,10 +84,8 @@ struct gms__uffd_poison {
 /* kvm_memory_attributes::attributes. */
 #define GMS_KVM_ATTRIBUTE_PRIVATE	(UINT64_C(1) << 3)
 
-/* kvm_run::exit_reason, and kvm_run::memory_fault.flags. */
+/* kvm_run::exit_reason; guest/kvm.h has kvm_run::memory_fault.flags. */
 #define GMS_KVM_REASON_MEMORY_FAULT	39
-#define GMS_KVM_FAULT_PRIVATE		(UINT64_C(1) << 3)
-#define GMS_KVM_FAULT_USERFAULT		(UINT64_C(1) << 4)	/* KVM userfault series */
 
 /* KVM_CAP_EXIT_HYPERCALL: bit of KVM_HC_MAP_GPA_RANGE. */
 #define GMS_KVM_HC_MAP_GPA_RANGE	12

@@ -17,6 +17,7 @@
 
 #include <gmemstate/backend.h>
 #include <gmemstate/convert.h>
+#include <gmemstate/guest/kvm.h>
 #include <gmemstate/space.h>
 #include <gmemstate/types.h>
 
@@ -253,9 +254,6 @@ enum gms_kvm_exit_kind {
 #define GMS_KVM_ACCESS_WRITE	(UINT32_C(1) << 0)
 /** The guest meant private memory; clear: shared. */
 #define GMS_KVM_ACCESS_PRIVATE	(UINT32_C(1) << 1)
-
-/** The hypercall that shares and unshares: gpa, pages, bit 4 set for private. */
-#define GMS_KVM_MAP_GPA_RANGE	12
 
 /** @brief One exit. Clear with GMS_INIT() first. */
 struct gms_kvm_exit {
