@@ -16,6 +16,7 @@
 #include <gmemstate/guest/cca.h>
 #include <gmemstate/guest/collect.h>
 #include <gmemstate/guest/kvm.h>
+#include <gmemstate/guest/pkvm.h>
 #include <gmemstate/guest/request.h>
 #include <gmemstate/guest/snp.h>
 #include <gmemstate/guest/tdx.h>
