@@ -18,17 +18,6 @@
 
 #include "guest/collect.h"
 
-/* Pages that this call may still look after, up to the end of the chunk. */
-static uint64_t pages_ahead(const struct gms_request *request)
-{
-	const uint64_t chunk = request->chunk_pages, done = request->pages_done;
-	uint64_t most = UINT64_MAX;
-
-	if (request->opts.most_pages)
-		most = request->opts.most_pages - done;
-	return chunk == GMS_REQUEST_WHOLE ? most : gms__min(most, chunk - done % chunk);
-}
-
 static bool asks_nothing(const struct gms_request_part *part)
 {
 	return !(part->change.set | part->change.clear);
@@ -40,6 +29,41 @@ static struct gms_range rest_of(const struct gms_request *request, struct gms__r
 	const struct gms_range all = request->part[at.part].change.range;
 
 	return (struct gms_range){ all.first + at.pages, gms__min(all.npages - at.pages, most) };
+}
+
+/*
+ * Pages from the place on for which there is nothing to do. They are done at once: a
+ * hole of terabytes would have as many chunks as a guest cares to name.
+ */
+static uint64_t idle_ahead(const struct gms_request *request)
+{
+	struct gms_region region;
+	struct gms_range rest;
+
+	if (gms__request_whole(request))
+		return 0;
+	rest = rest_of(request, request->place, UINT64_MAX);
+	if (asks_nothing(&request->part[request->place.part]))
+		return rest.npages;
+	if (!(request->opts.flags & GMS_REQUEST_HOLES))
+		return 0;
+	GMS_INIT(&region);
+	if (gms_region_next(request->space, rest.first, &region))
+		return rest.npages;
+	return region.first > rest.first ? gms__min(region.first - rest.first, rest.npages) : 0;
+}
+
+/* Pages that this call may still look after, up to the end of the chunk. */
+static uint64_t pages_ahead(const struct gms_request *request)
+{
+	const uint64_t chunk = request->chunk_pages, done = request->pages_done;
+	uint64_t most = UINT64_MAX;
+
+	if (request->opts.most_pages)
+		most = request->opts.most_pages - done;
+	if (chunk == GMS_REQUEST_WHOLE)
+		return most;
+	return gms__min(most, gms__max(chunk - done % chunk, idle_ahead(request)));
 }
 
 static void step_over(const struct gms_request *request, struct gms__reached *place,

@@ -212,6 +212,39 @@ START_TEST(holes_are_refused_or_passed_over)	/* _i: are they taken? */
 }
 END_TEST
 
+static bool stop_never(void *ctx)
+{
+	++*(int *)ctx;
+	return false;
+}
+
+START_TEST(a_hole_is_no_chunks)	/* _i: passed over, or not asked for */
+{
+	struct gms_request_result result;
+	struct gms_request_opts opts;
+	int asked = 0;
+
+	GMS_INIT(&opts);
+	opts.flags = GMS_REQUEST_HOLES;
+	opts.stop = stop_never;
+	opts.ctx = &asked;
+	make(&opts);
+	begin(512);
+	add(100, 1000, true);
+	if (_i)
+		gms__request_add(request, FX_RANGE(1100, GMS_GFN_LIMIT - 1100), 0, 0);
+	else
+		add(PAGES + 100, GMS_GFN_LIMIT - PAGES - 100, true);
+	gms__request_ready(request, 0);
+	result = run();
+	ck_assert_int_eq(result.error, 0);
+	ck_assert_uint_eq(result.parts_done, 2);
+	ck_assert_uint_eq(result.commits, 2);
+	ck_assert_int_lt(asked, 4);
+	ck_assert_uint_eq(fx_shared(space, FX_ALL), 1000);
+}
+END_TEST
+
 /* Pages below 300 only. */
 static int admit_low(struct gms_request *asked, struct gms_range range, uint64_t *npages)
 {
@@ -312,6 +345,7 @@ int main(void)
 	tcase_add_test(run_case, what_the_protocol_has_against_the_rest_comes_last);
 	tcase_add_test(run_case, chunks_are_commits_and_stop_ends_them);
 	tcase_add_test(run_case, no_more_pages_than_a_call_may_look_after);
+	tcase_add_loop_test(run_case, a_hole_is_no_chunks, 0, 2);
 	tcase_add_loop_test(run_case, holes_are_refused_or_passed_over, 0, 2);
 	tcase_add_loop_test(run_case, what_is_not_admitted_ends_the_request, 0, 2);
 	tcase_add_test(run_case, refused_by_the_embedder_changes_nothing);
