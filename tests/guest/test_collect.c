@@ -1,5 +1,9 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* White-box tests of a collector: who is in a commit with others, who waits for whom. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <time.h>
+
 #include "fixture.h"
 #include "guest/request.h"
 
@@ -7,6 +11,7 @@
 #define D	GMS_STATE_DIRECT_MAP
 #define PAGES	UINT64_C(8192)
 #define MOST	80
+#define MS	UINT64_C(1000000)
 #define SECOND	UINT64_C(1000000000)
 
 enum { TAG_GROUP = 7, TAG_OWN };
@@ -612,10 +617,264 @@ START_TEST(new_takes_only_what_it_knows)
 }
 END_TEST
 
+/* --- Threads that wait for each other --- */
+
+static uint64_t now_ns(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (uint64_t)now.tv_sec * SECOND + (uint64_t)now.tv_nsec;
+}
+
+static void pause_ms(long ms)
+{
+	const struct timespec pause = { ms / 1000, ms % 1000 * 1000000 };
+
+	nanosleep(&pause, NULL);
+}
+
+struct vcpu {
+	struct gms_request *request;
+	pthread_t   thread;
+	uint64_t    took_ns;
+	atomic_bool back;
+	int	    err;
+};
+
+static struct vcpu vcpu[MOST];
+
+static void *run_one(void *arg)
+{
+	struct vcpu *me = arg;
+	const uint64_t start = now_ns();
+
+	me->err = gms_request_run(me->request);
+	me->took_ns = now_ns() - start;
+	atomic_store(&me->back, true);
+	return NULL;
+}
+
+static void start(unsigned i)
+{
+	vcpu[i].request = request[i];
+	atomic_store(&vcpu[i].back, false);
+	ck_assert_int_eq(pthread_create(&vcpu[i].thread, NULL, run_one, &vcpu[i]), 0);
+}
+
+static void join(unsigned i)
+{
+	ck_assert_int_eq(pthread_join(vcpu[i].thread, NULL), 0);
+	ck_assert_int_eq(vcpu[i].err, 0);
+}
+
+/* Until so many have come to the collector. */
+static void until_came(uint64_t n)
+{
+	while (stats_now().requests < n)
+		pause_ms(1);
+}
+
+START_TEST(a_full_group_does_not_wait)
+{
+	bool late = false;
+
+	make(8, SECOND, 0);
+	for (gms_gfn i = 0; i < 8; i++)
+		ask(i * 100, 10, true);
+	for (unsigned i = 0; i < 8; i++)
+		start(i);
+	for (unsigned i = 0; i < 8; i++) {
+		join(i);
+		is_done(request[i], 0, 10);
+		late |= vcpu[i].took_ns >= SECOND;
+	}
+	if (!late) {	/* a machine so slow that the time was over has none of this */
+		stats_are(8, 0, 1, 0, 8);
+		ck_assert_uint_eq(host->flushes, 1);
+		ck_assert_uint_eq(fx_event(space, GMS_ACCT_COMMITS), 1);
+	}
+	ck_assert_uint_eq(tag_event(TAG_OWN, GMS_ACCT_HYPERCALLS), 8);
+}
+END_TEST
+
+START_TEST(one_alone_waits_for_its_time_and_no_longer)	/* _i: ms */
+{
+	make(8, (uint64_t)_i * MS, 0);
+	ask(0, 10, true);
+	start(0);
+	join(0);
+	is_done(request[0], 0, 10);
+	ck_assert_uint_ge(vcpu[0].took_ns, (uint64_t)_i * MS);
+	stats_are(1, 0, 1, 0, 1);
+}
+END_TEST
+
+START_TEST(who_waits_for_nobody_goes_at_once)	/* _i: by most_requests, or by wait_ns */
+{
+	make(_i ? 1 : 8, _i ? SECOND : 0, 0);
+	for (gms_gfn i = 0; i < 5; i++) {
+		ask(i * 100, 10, true);
+		ck_assert_int_eq(gms_request_run(request[i]), 0);
+		is_done(request[i], 0, 10);
+	}
+	stats_are(5, 0, 5, 0, 1);
+}
+END_TEST
+
+/* The leader waits for a while, and those that it could wait for do not join. */
+START_TEST(who_has_nothing_to_convert_waits_for_nobody)
+{
+	struct gms_request_opts opts;
+	struct gms_request *one;
+	bool back;
+
+	make(8, 200 * MS, 10);
+	ask(0, 10, true);
+	start(0);
+	until_came(1);
+	opts = usual();
+	one = begin_with(&opts, GMS_REQUEST_WHOLE);
+	gms__request_ready(one, -EPROTO);
+	ck_assert_int_eq(gms_request_run(one), 0);
+	is_done(one, -EPROTO, 0);
+	one = ask(100, 11, true);
+	ck_assert_int_eq(gms_request_run(one), 0);
+	is_done(one, 0, 11);
+	back = atomic_load(&vcpu[0].back);
+	join(0);
+	ck_assert(!back || vcpu[0].took_ns >= 200 * MS);
+	stats_are(1, 2, 1, 0, 1);
+}
+END_TEST
+
+/* An access holds a page that one of them wants, until all others are back. */
+START_TEST(a_slow_one_holds_up_nobody)	/* _i: which is slow; 0 leads */
+{
+	struct gms_access access;
+	bool late = false;
+
+	make(4, SECOND, 0);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(1000, 1), NULL), 0);
+	ck_assert_int_eq(gms_access_begin(space, FX_RANGE(1000, 1), 0, 0, &access), 0);
+	for (int i = 0; i < 4; i++) {
+		struct gms_request_opts opts = usual();
+
+		opts.wait_ns = GMS_FOREVER;
+		if (i == _i)
+			ask_with(&opts, 1000, 1, false);
+		else
+			ask_with(&opts, 100 * (gms_gfn)i, 10, true);
+		start((unsigned)i);
+		until_came((unsigned)i + 1);
+	}
+	for (int i = 0; i < 4; i++) {
+		if (i != _i) {
+			join((unsigned)i);
+			is_done(request[i], 0, 10);
+			late |= vcpu[i].took_ns >= SECOND;
+		}
+	}
+	ck_assert(!atomic_load(&vcpu[_i].back));
+	if (!late)
+		stats_are(3, 1, 2, 1, 4);
+	gms_access_end(space, &access);
+	join((unsigned)_i);
+	is_done(request[_i], 0, 1);
+	ck_assert_uint_eq(fx_shared(space, FX_ALL), 30);
+}
+END_TEST
+
+/* While a commit runs, in the backend, the next group gathers, and goes as one. */
+static atomic_bool hold, held;
+
+static int slow_map(void *ctx, const struct gms_host_run *run, size_t nruns, size_t *ndone,
+		    struct gms_charge *charge)
+{
+	(void)ctx;
+	(void)run;
+	(void)charge;
+	atomic_store(&held, true);
+	while (atomic_load(&hold))
+		pause_ms(1);
+	*ndone = nruns;
+	return 0;
+}
+
+START_TEST(while_one_commits_the_next_gathers)
+{
+	struct gms_backend backend;
+	struct gms_region_opts region;
+	struct gms_request *list[1];
+
+	GMS_INIT(&backend);
+	backend.map_host = slow_map;
+	GMS_INIT(&region);
+	region.first = 2 * PAGES;
+	region.npages = PAGES;
+	region.state = D;
+	region.backend = &backend;
+	ck_assert_int_eq(gms_region_add(space, &region, NULL), 0);
+	atomic_store(&hold, true);
+	atomic_store(&held, false);
+	make(4, 0, 0);
+	for (gms_gfn i = 0; i < 7; i++)
+		ask(2 * PAGES + 100 * i, 10, true);
+	start(0);
+	while (!atomic_load(&held))
+		pause_ms(1);
+	for (unsigned i = 1; i < 7; i++)
+		start(i);
+	until_came(7);
+	pause_ms(10);
+	for (unsigned i = 0; i < 7; i++)
+		ck_assert(!atomic_load(&vcpu[i].back));
+	atomic_store(&hold, false);
+	for (unsigned i = 0; i < 7; i++) {
+		join(i);
+		is_done(request[i], 0, 10);
+	}
+	stats_are(7, 0, 2, 0, 6);
+	list[0] = ask(0, 1, true);
+	ck_assert_int_eq(gms_collector_run_all(collector, list, 1, NULL, NULL), 0);
+	stats_are(8, 0, 3, 0, 6);
+}
+END_TEST
+
+static void *run_list(void *arg)
+{
+	struct vcpu *me = arg;
+
+	me->err = gms_collector_run_all(collector, &me->request, 1, NULL, NULL);
+	return NULL;
+}
+
+/* Event loops and threads with one collector: none of them is forgotten. */
+START_TEST(loops_and_threads_take_turns)
+{
+	make(0, 0, 0);
+	for (unsigned round = 0; round < 50; round++) {
+		for (gms_gfn i = 0; i < 12; i++)
+			ask(i * 100, 10, round % 2);
+		for (unsigned i = 0; i < 12; i++) {
+			vcpu[i].request = request[i];
+			ck_assert_int_eq(pthread_create(&vcpu[i].thread, NULL,
+							i % 3 ? run_one : run_list, &vcpu[i]), 0);
+		}
+		for (unsigned i = 0; i < 12; i++) {
+			join(i);
+			is_done(request[i], 0, 10);
+		}
+		forget_requests();
+	}
+	ck_assert_uint_eq(stats_now().joined, 600);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("collect");
-	TCase *all = fx_case(s, "run_all");
+	TCase *all = fx_case(s, "run_all"), *wait = fx_case(s, "wait");
 
 	tcase_add_checked_fixture(all, setup, teardown);
 	tcase_add_test(all, all_go_through_in_one_commit_with_one_flush);
@@ -634,5 +893,14 @@ int main(void)
 	tcase_add_test(all, a_request_that_is_over_may_be_used_at_once);
 	tcase_add_loop_test(all, out_of_memory_is_nobodys_error_who_had_none_alone, 0, 2);
 	tcase_add_test(all, new_takes_only_what_it_knows);
+
+	tcase_add_checked_fixture(wait, setup, teardown);
+	tcase_add_test(wait, a_full_group_does_not_wait);
+	tcase_add_loop_test(wait, one_alone_waits_for_its_time_and_no_longer, 1, 4);
+	tcase_add_loop_test(wait, who_waits_for_nobody_goes_at_once, 0, 2);
+	tcase_add_test(wait, who_has_nothing_to_convert_waits_for_nobody);
+	tcase_add_loop_test(wait, a_slow_one_holds_up_nobody, 0, 4);
+	tcase_add_test(wait, while_one_commits_the_next_gathers);
+	tcase_add_test(wait, loops_and_threads_take_turns);
 	return fx_run(s);
 }

@@ -56,7 +56,7 @@ struct gms_collector_stats {
 	size_t	 size;		/**< Bytes of this struct the caller knows. */
 	uint64_t requests;	/**< Requests that came. */
 	uint64_t joined;	/**< Those that a commit of a group was all of, if only of one. */
-	uint64_t alone;		/**< All others: they went on, or were carried out, by themselves. */
+	uint64_t alone;		/**< All others: they went, or went on, by themselves. */
 	uint64_t commits;	/**< Commits of groups, refused ones included. */
 	uint64_t refused;	/**< Commits of groups that were refused. */
 	uint64_t largest;	/**< Most requests that one commit was tried with. */
