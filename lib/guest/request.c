@@ -101,6 +101,12 @@ struct gms_request_part *gms__request_add(struct gms_request *request, struct gm
 	const gms_state known = request->space->profile->settable;
 	struct gms_request_part *part = &request->part[request->nparts++];
 
+	/*
+	 * Sharing gives up acceptance (convert.h). Here it says so, or a later part that
+	 * takes the page back, in the same conversion, would find it accepted still.
+	 */
+	if (set & GMS_STATE_SHARED)
+		clear |= GMS_STATE_ACCEPTED & ~set;
 	*part = (struct gms_request_part){ .change = { range, set & known, clear & known } };
 	return part;
 }

@@ -277,6 +277,37 @@ START_TEST(what_is_not_admitted_ends_the_request)	/* _i: part that is not */
 }
 END_TEST
 
+/* Shared and taken back: at once, or part by part because a page after it is pinned. */
+START_TEST(what_was_shared_in_between_is_accepted_no_more)	/* _i: part by part? */
+{
+	struct gms_space *tdx = fx_space(NULL, GMS_PROFILE_TDX, GMS_SPLIT_LEVELS, GMS_MERGE_EAGER);
+	const struct gms_change accept = { FX_RANGE(0, 16), GMS_STATE_ACCEPTED, 0 };
+	struct gms_request *asks;
+	gms_pin_id pin;
+
+	fx_region(tdx, FX_RANGE(0, 512), 0, D, NULL);
+	ck_assert_int_eq(gms_convert(tdx, &accept, 1, NULL, NULL), 0);
+	ck_assert_int_eq(gms_share(tdx, FX_RANGE(20, 1), NULL), 0);
+	ck_assert_int_eq(gms_pin(tdx, FX_RANGE(20, 1), GMS_PIN_LONGTERM, 1, &pin, NULL), 0);
+	ck_assert_int_eq(gms_request_new(&asks, tdx, NULL), 0);
+	ck_assert_int_eq(gms__request_begin(asks, GMS_PROTOCOL_TDX_MAP, GMS_REQUEST_WHOLE), 0);
+	gms__request_add(asks, FX_RANGE(4, 4), S, 0);
+	gms__request_add(asks, FX_RANGE(6, 4), 0, S);
+	if (_i)
+		gms__request_add(asks, FX_RANGE(20, 1), 0, S);
+	gms__request_ready(asks, 0);
+	ck_assert_int_eq(gms_request_run(asks), 0);
+	for (gms_gfn gfn = 0; gfn < 16; gfn++) {
+		const gms_state state = gms_state_at(tdx, gfn) & (S | GMS_STATE_ACCEPTED);
+
+		ck_assert_uint_eq(state, gfn < 4 || gfn >= 8 ? GMS_STATE_ACCEPTED : gfn < 6 ? S : 0);
+	}
+	gms_request_free(asks);
+	ck_assert_int_eq(gms_unpin(tdx, pin), 0);
+	gms_space_free(tdx);
+}
+END_TEST
+
 START_TEST(refused_by_the_embedder_changes_nothing)
 {
 	struct gms_request_result result;
@@ -348,6 +379,7 @@ int main(void)
 	tcase_add_loop_test(run_case, a_hole_is_no_chunks, 0, 2);
 	tcase_add_loop_test(run_case, holes_are_refused_or_passed_over, 0, 2);
 	tcase_add_loop_test(run_case, what_is_not_admitted_ends_the_request, 0, 2);
+	tcase_add_loop_test(run_case, what_was_shared_in_between_is_accepted_no_more, 0, 2);
 	tcase_add_test(run_case, refused_by_the_embedder_changes_nothing);
 	tcase_add_test(run_case, parts_are_looked_at_by_number);
 	tcase_add_test(run_case, once_reserved_nothing_is_allocated);
