@@ -167,13 +167,19 @@ int gms__request_window(struct gms_request *request, struct gms_batch *batch,
 	return err;
 }
 
+/* What stands at the window's end, if anything does. */
+static void meet_end(struct gms_request *request, const struct gms__window *window)
+{
+	request->error = window->error;
+	request->error_gfn = window->error_gfn;
+	request->error_reason = window->error_reason;
+}
+
 void gms__request_advance(struct gms_request *request, const struct gms__window *window)
 {
 	request->place = window->end;
 	request->pages_done += window->pages;
-	request->error = window->error;
-	request->error_gfn = window->error_gfn;
-	request->error_reason = window->error_reason;
+	meet_end(request, window);
 	if (window->nchanges)
 		request->commits++;
 }
@@ -246,8 +252,10 @@ static bool is_before(struct gms__reached a, struct gms__reached b)
 }
 
 /* Part by part, up to the first that fails. */
-static void carry_parts(struct gms_request *request, struct gms__reached end)
+static void carry_parts(struct gms_request *request, const struct gms__window *all)
 {
+	const struct gms__reached end = all->end;
+
 	while (!request->error && is_before(request->place, end)) {
 		const uint64_t most = request->place.part == end.part ?
 				      end.pages - request->place.pages : UINT64_MAX;
@@ -258,6 +266,8 @@ static void carry_parts(struct gms_request *request, struct gms__reached end)
 		if (!request->error)
 			carry_part(request, &window);
 	}
+	if (!request->error)
+		meet_end(request, all);
 }
 
 /* All of a window at once: false if that was refused, and nothing changed. */
@@ -286,7 +296,7 @@ static void carry_window(struct gms_request *request)
 	if (!window.nchanges)
 		gms__request_advance(request, &window);
 	else if (window.nchanges == 1 || !carry_whole(request, &window))
-		carry_parts(request, window.end);
+		carry_parts(request, &window);
 }
 
 bool gms__request_over(const struct gms_request *request)

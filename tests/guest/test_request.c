@@ -308,6 +308,28 @@ START_TEST(what_was_shared_in_between_is_accepted_no_more)	/* _i: part by part? 
 }
 END_TEST
 
+START_TEST(stop_is_not_asked_before_what_is_not_admitted)
+{
+	struct gms_request_result result;
+	struct gms_request_opts opts;
+	int asked = 0;
+
+	GMS_INIT(&opts);
+	opts.stop = stop_third;
+	opts.ctx = &asked;
+	make(&opts);
+	begin(GMS_REQUEST_WHOLE);
+	add(290, 20, true);
+	request->admit = admit_low;
+	gms__request_ready(request, 0);
+	result = run();
+	ck_assert_int_eq(result.error, -EPERM);
+	ck_assert_uint_eq(result.error_gfn, 300);
+	ck_assert_uint_eq(result.part_pages_done, 10);
+	ck_assert_int_eq(asked, 0);
+}
+END_TEST
+
 START_TEST(refused_by_the_embedder_changes_nothing)
 {
 	struct gms_request_result result;
@@ -380,6 +402,7 @@ int main(void)
 	tcase_add_loop_test(run_case, holes_are_refused_or_passed_over, 0, 2);
 	tcase_add_loop_test(run_case, what_is_not_admitted_ends_the_request, 0, 2);
 	tcase_add_loop_test(run_case, what_was_shared_in_between_is_accepted_no_more, 0, 2);
+	tcase_add_test(run_case, stop_is_not_asked_before_what_is_not_admitted);
 	tcase_add_test(run_case, refused_by_the_embedder_changes_nothing);
 	tcase_add_test(run_case, parts_are_looked_at_by_number);
 	tcase_add_test(run_case, once_reserved_nothing_is_allocated);
