@@ -545,7 +545,7 @@ START_TEST(chunks_of_it_are_bounded_by_what_a_call_may_do)	/* _i: a hole; a regi
 	ck_assert_int_eq(gms_tdx_map(request, BIT47 | GPA(FAR), GPA(70 * TIB), &r10, &r11), 0);
 	ck_assert_uint_eq(r10, GMS_TDX_MAP_RETRY);
 	ck_assert_uint_eq(r11, BIT47 | GPA(FAR + 100 * FX_2M));
-	ck_assert_uint_eq(asked, 99);
+	ck_assert_uint_eq(asked, _i ? 99 : 0);	/* a hole is no chunks */
 	ck_assert_uint_eq(result_of().commits, _i ? 100 : 0);
 }
 END_TEST
