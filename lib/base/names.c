@@ -40,7 +40,10 @@ const char *gms_strerror(int error)
 	case -ETIMEDOUT:	return "time is over";
 	case -ECANCELED:	return "cancelled";
 	case -EOVERFLOW:	return "too often to count";
-	case -EBADMSG:		return "damaged";
+	case -EBADMSG:		return "damaged, or badly formed";
+	case -EPROTO:		return "no such request";
+	case -EMSGSIZE:		return "too large in one piece";
+	case -EILSEQ:		return "destroyed, and not asked back";
 	case -EBADF:		return "bad file descriptor";
 	case -EIO:		return "input or output error";
 	default:		return error > 0 ? "not an error of this library" : "unknown error";

@@ -147,6 +147,9 @@ struct gms_request_result {
 	/**
 	 * Why it stopped: what gms_convert() says of the part that failed, or what the
 	 * protocol has against the request; 0: it is done, or stopped and may go on.
+	 * -EPROTO: the words make no request. -EBADMSG: an entry, or an address, is not what
+	 * it must be. -EMSGSIZE: too large in one piece. -EALREADY: accepted before.
+	 * -EILSEQ: DESTROYED, and the guest does not know.
 	 */
 	int32_t	 error;
 };
