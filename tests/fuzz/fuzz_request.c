@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * fuzz_request.c - parts of requests as no protocol makes them, against parts in order.
+ * fuzz_request.c - requests as no protocol makes them, run one by one.
  *
- * White box: parts are added as protocols add them. The oracle takes the request's words
- * at face value: all of a window at once where that is allowed, else part by part.
+ * White box: parts are added as protocols add them, and are stranger than theirs. Each
+ * request is interrupted where its options say so, or where a page is held; then all is
+ * let go of, and another goes on where it stopped.
  */
-#include "world.h"
+#include <errno.h>
+
 #include "guest/request.h"
+#include "oracle_request.h"
+
+#define S	GMS_STATE_SHARED
+#define ROUNDS	4
 
 const char fuzz_name[] = "request";
 
@@ -14,28 +20,107 @@ static const uint32_t profiles[] = {
 	GMS_PROFILE_GENERIC, GMS_PROFILE_KVM_ATTRS, GMS_PROFILE_SNP, GMS_PROFILE_CCA,
 };
 
+static gms_state barred;	/* what the admit function below looks at */
+
+static int admit(struct gms_request *request, struct gms_range range, uint64_t *npages)
+{
+	gms_gfn gfn;
+
+	if (gms_find(request->space, range, barred, barred, &gfn))
+		return 0;
+	*npages = gfn - range.first;
+	return gms__request_blame(request, gfn, GMS_REASON_NONE, ASK_BARRED);
+}
+
+static void draw_part(struct fuzz_in *in, struct ask *ask)
+{
+	static const struct { gms_state set, clear; } whats[] = {
+		{ S, 0 }, { 0, S }, { S, GMS_STATE_ACCEPTED }, { 0, S | GMS_STATE_ACCEPTED },
+		{ GMS_STATE_ACCEPTED, 0 }, { 0, GMS_STATE_POPULATED }, { GMS_STATE_DESTROYED, S },
+		{ 0, 0 },
+	};
+	const gms_gfn first = fuzz_gfn(in);
+	const uint64_t npages = fuzz_pages(in);
+	const uint8_t what = fuzz_u8(in) % 8;
+
+	if (npages && first < GMS_GFN_LIMIT && npages <= GMS_GFN_LIMIT - first)
+		ask->part[ask->nparts++] = (struct gms_change){
+			{ first, npages }, whats[what].set, whats[what].clear
+		};
+}
+
+static void draw(struct fuzz_in *in, struct ask *ask)
+{
+	static const uint64_t chunks[] = { GMS_REQUEST_WHOLE, GMS_REQUEST_WHOLE, 512, 512, 300, 64 };
+	static const uint16_t most[] = { 0, 0, 1, 512, 700 };
+	const uint8_t options = fuzz_u8(in);
+
+	*ask = (struct ask){ 0 };
+	ask->flags = options & 1 ? GMS_REQUEST_HOLES : 0;
+	ask->granular = options & 2;
+	ask->stop_error = options & 4 ? -EPROTO : 0;
+	ask->chunk_pages = chunks[options / 8 % 6];
+	ask->most_pages = most[fuzz_below(in, 5)];
+	/* A protocol that looks at pages first has requests of one part. */
+	ask->barred = options / 8 == 31 ? GMS_STATE_DIRTY : 0;
+	for (unsigned n = ask->barred ? 1 : fuzz_below(in, ASK_PARTS + 1); n && in->left; n--)
+		draw_part(in, ask);
+}
+
+static struct gms_request *request_for(struct world *w, const struct ask *ask)
+{
+	struct gms_request_opts opts;
+
+	GMS_INIT(&opts);
+	opts.flags = ask->flags;
+	opts.most_pages = ask->most_pages;
+	return world_request(w, &opts);
+}
+
+static void run(struct world *w, const struct ask *ask)
+{
+	struct gms_request *request = request_for(w, ask);
+	struct gms_request_result result;
+	struct reply reply;
+
+	fuzz_same("begin", gms__request_begin(request, GMS_PROTOCOL_SNP_PSC, ask->chunk_pages), 0);
+	for (uint32_t i = 0; i < ask->nparts; i++)
+		gms__request_add(request, ask->part[i].range, ask->part[i].set,
+				 ask->part[i].clear);
+	barred = ask->barred;
+	request->admit = barred ? admit : NULL;
+	request->granular = ask->granular;
+	gms__request_ready(request, ask->stop_error);
+	fuzz_same("gms_request_run()", gms_request_run(request), 0);
+	oracle_request(w, ask, &reply);
+	GMS_INIT(&result);
+	fuzz_same("gms_request_result()", gms_request_result(request, &result), 0);
+	fuzz_same("step", result.step, GMS_REQUEST_DONE);
+	fuzz_same("error", result.error, reply.error);
+	fuzz_same("parts done", result.parts_done, reply.part);
+	fuzz_same("pages done of the next part", result.part_pages_done, reply.part_pages);
+	fuzz_same("pages done", result.pages_done, reply.pages);
+	fuzz_same("error gfn", result.error_gfn, reply.error_gfn);
+	fuzz_same("reason", result.error_reason, reply.error_reason);
+	fuzz_same("end", gms__request_end(request, GMS_PROTOCOL_SNP_PSC), 0);
+	world_compare(w);
+}
+
 int fuzz_one(const uint8_t *data, size_t bytes)
 {
 	struct fuzz_in in = fuzz_in(data, bytes);
 	struct world *w = world_get(profiles[fuzz_below(&in, 4)]);
+	struct ask ask;
 
 	world_setup(w, &in);
-	world_compare(w);
-	for (unsigned n = fuzz_below(&in, 16); n && in.left; n--) {
-		const gms_gfn first = fuzz_gfn(&in);
-		const uint64_t npages = fuzz_pages(&in);
-		const bool share = fuzz_u8(&in) & 1;
-
-		if (npages && first < GMS_GFN_LIMIT && npages <= GMS_GFN_LIMIT - first)
-			(void)world_convert_both(w, (struct gms_range){ first, npages },
-						 share ? GMS_STATE_SHARED : 0,
-						 share ? 0 : GMS_STATE_SHARED);
+	for (unsigned i = 0; i < ROUNDS && in.left; i++) {
+		draw(&in, &ask);
+		run(w, &ask);
+		if (fuzz_u8(&in) & 1) {
+			world_release(w);
+			world_thaw(w);
+		}
 	}
 	world_compare(w);
-	if (fuzz_u8(&in) & 1) {
-		world_release(w);
-		world_thaw(w);
-		world_compare(w);
-	}
 	return 0;
 }

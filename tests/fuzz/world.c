@@ -13,6 +13,7 @@
 
 #define S	GMS_STATE_SHARED
 #define KINDS	8
+#define REQUESTS	64
 
 struct place {
 	struct gms_range range;
@@ -47,14 +48,22 @@ static const struct place *place_of(gms_gfn gfn)
 	return NULL;
 }
 
-/* The first frame of a region at or after one, or UINT64_MAX. */
-static gms_gfn next_known(gms_gfn gfn)
+gms_gfn world_next(gms_gfn gfn)
 {
 	for (unsigned i = 0; i < PLACES; i++) {
 		if (gfn < end_of(&places[i]))
 			return gfn > places[i].range.first ? gfn : places[i].range.first;
 	}
 	return UINT64_MAX;
+}
+
+static bool has_hole(struct gms_range range)
+{
+	gms_gfn at = range.first;
+
+	while (at < range.first + range.npages && world_next(at) == at)
+		at++;
+	return at < range.first + range.npages;
 }
 
 int world_index(gms_gfn gfn)
@@ -135,8 +144,7 @@ static void flush(void *ctx, struct gms_charge *charge)
 
 /* --- the model --- */
 
-/* What a page becomes, as convert.h has it. */
-static gms_state after(gms_state old, gms_state set, gms_state clear)
+gms_state world_after(gms_state old, gms_state set, gms_state clear)
 {
 	gms_state new = (old & ~clear) | set;
 
@@ -149,8 +157,7 @@ static gms_state after(gms_state old, gms_state set, gms_state clear)
 	return new;
 }
 
-/* May a page become that? 0, or the error and the reason. */
-static int refusal(gms_state old, gms_state new, uint8_t held, uint32_t *reason)
+int world_refusal(gms_state old, gms_state new, uint8_t held, uint32_t *reason)
 {
 	const gms_state lost = old & ~new, gained = new & ~old;
 
@@ -196,14 +203,15 @@ static int judge(const struct world *w, struct gms_range range, gms_state set, g
 		did->npages = at - range.first;
 		did->error_gfn = at;
 		if (index < 0 && (flags & WORLD_SKIP_HOLES)) {
-			at = next_known(at) - 1;
+			at = world_next(at) - 1;
 		} else if (index < 0) {
 			did->reason = GMS_REASON_HOLE;
 			err = -ENOENT;
 		} else {
 			const gms_state old = w->state[index];
 
-			err = refusal(old, after(old, set, clear), w->held[index], &did->reason);
+			err = world_refusal(old, world_after(old, set, clear), w->held[index],
+					    &did->reason);
 		}
 	}
 	if (!err) {
@@ -228,14 +236,51 @@ int world_convert(struct world *w, struct gms_range range, gms_state set, gms_st
 	if (err)
 		npages = flags & WORLD_AS_FAR ? did->npages : 0;
 	did->npages = npages;
-	for (gms_gfn at = next_known(range.first); at < range.first + npages;
-	     at = next_known(at + 1)) {
+	for (gms_gfn at = world_next(range.first); at < range.first + npages;
+	     at = world_next(at + 1)) {
 		gms_state *state = &w->state[world_index(at)];
-		const gms_state new = after(*state, set, clear);
+		const gms_state new = world_after(*state, set, clear);
 
 		did->changed += *state != new;
 		*state = new;
 	}
+	return err;
+}
+
+/* What all changes together set and clear of each page: the later of them counts. */
+static void sum_up(const struct world *w, const struct gms_change *change, gms_state *set,
+		   gms_state *clear)
+{
+	const gms_state sets = change->set & w->known, clears = change->clear & w->known;
+	const gms_gfn end = change->range.first + change->range.npages;
+
+	for (gms_gfn at = world_next(change->range.first); at < end; at = world_next(at + 1)) {
+		const int index = world_index(at);
+
+		set[index] = (set[index] & ~clears) | sets;
+		clear[index] = (clear[index] & ~sets) | clears;
+	}
+}
+
+int world_convert_all(struct world *w, const struct gms_change *changes, size_t nchanges,
+		      unsigned flags)
+{
+	static gms_state set[WORLD_PAGES], clear[WORLD_PAGES];
+	uint32_t reason;
+	int err = 0;
+
+	memset(set, 0, sizeof(set));
+	memset(clear, 0, sizeof(clear));
+	for (size_t i = 0; i < nchanges; i++) {
+		sum_up(w, &changes[i], set, clear);
+		if (!(flags & WORLD_SKIP_HOLES) && has_hole(changes[i].range))
+			return -ENOENT;
+	}
+	for (unsigned i = 0; !err && i < WORLD_PAGES; i++)
+		err = world_refusal(w->state[i], world_after(w->state[i], set[i], clear[i]),
+				    w->held[i], &reason);
+	for (unsigned i = 0; !err && i < WORLD_PAGES; i++)
+		w->state[i] = world_after(w->state[i], set[i], clear[i]);
 	return err;
 }
 
@@ -398,9 +443,38 @@ static void make(struct world *w, uint32_t profile)
 	fuzz_same("gms_space_reserve()", gms_space_reserve(w->space, 16), 0);
 }
 
+static struct {
+	const struct world *w;
+	struct gms_request_opts opts;
+	struct gms_request *request;
+} requests[REQUESTS];
+
+struct gms_request *world_request(struct world *w, const struct gms_request_opts *opts)
+{
+	unsigned i = 0;
+
+	while (i < REQUESTS && requests[i].request &&
+	       (requests[i].w != w || memcmp(&requests[i].opts, opts, sizeof(*opts))))
+		i++;
+	if (i == REQUESTS) {
+		i = (unsigned)(opts->most_pages + opts->gpa_bits + opts->flags) % REQUESTS;
+		gms_request_free(requests[i].request);
+		requests[i].request = NULL;
+	}
+	if (!requests[i].request) {
+		requests[i].w = w;
+		requests[i].opts = *opts;
+		fuzz_same("gms_request_new()",
+			  gms_request_new(&requests[i].request, w->space, opts), 0);
+	}
+	return requests[i].request;
+}
+
 /* So that what is still there at the end is a leak. */
 static void free_all(void)
 {
+	for (unsigned i = 0; i < REQUESTS; i++)
+		gms_request_free(requests[i].request);
 	for (unsigned i = 0; i < GMS_PROFILE_COUNT; i++)
 		gms_space_free(worlds[i].space);
 }

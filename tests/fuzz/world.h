@@ -57,10 +57,15 @@ struct world {
 
 /*
  * The world of a profile that does not move DIRECT_MAP (not NO_DIRECT_MAP, SECRETMEM), as
- * new: all private, nothing held. The space is the same each time, so a target may make
- * its requests once for each profile.
+ * new: all private, nothing held. The space is the same each time.
  */
 struct world *world_get(uint32_t profile);
+
+/*
+ * A request of the world's space with these options: made once, as it takes longer than what
+ * it is used for; the world frees it.
+ */
+struct gms_request *world_request(struct world *w, const struct gms_request_opts *opts);
 
 /*
  * As the input says (at most 1 + 7 * 4 bytes): pages shared, in stretches or every other
@@ -76,6 +81,8 @@ int world_index(gms_gfn gfn);
 gms_gfn world_gfn(unsigned index);
 /* A frame where a region begins, or the one after its end; any number will do. */
 gms_gfn world_border(unsigned number);
+/* The first frame of a region at or after one, or UINT64_MAX. */
+gms_gfn world_next(gms_gfn gfn);
 /* What a page must be, or GMS_HOLE. */
 gms_state world_state(const struct world *w, gms_gfn gfn);
 
@@ -99,6 +106,17 @@ int world_convert(struct world *w, struct gms_range range, gms_state set, gms_st
 		  unsigned flags, struct world_did *did);
 /* The same in the model and in the space, in one conversion, which must agree. */
 int world_convert_both(struct world *w, struct gms_range range, gms_state set, gms_state clear);
+
+
+/* What a page becomes, as convert.h has it; and may it? 0, or the error and the reason. */
+gms_state world_after(gms_state old, gms_state set, gms_state clear);
+int world_refusal(gms_state old, gms_state new, uint8_t held, uint32_t *reason);
+/*
+ * As gms_convert() in the model: all changes or none, what counts is what pages are before
+ * and after all of them. 0, or the error of the lowest page that is refused.
+ */
+int world_convert_all(struct world *w, const struct gms_change *changes, size_t nchanges,
+		      unsigned flags);
 
 /* Hold pages, or freeze them: false, and nothing done, where they may not be, or enough are. */
 bool world_pin(struct world *w, gms_gfn first, uint64_t npages);
