@@ -123,6 +123,8 @@ static const struct fact {
 	  GMS_SNP_PSC_INVALID_HDR, 300, { 0 }, 0 },
 	{ "and before entries", ALL, 0, 253, { P2(SHARED, 1, 900) },
 	  GMS_SNP_PSC_INVALID_HDR, 0, { 900 }, 0 },
+	{ "more memory than the most", ALL + 16, 253, 253, { P4(SHARED, 7, 0) },
+	  GMS_SNP_PSC_INVALID_HDR, 253, { 0 }, 0 },
 	{ "the memory ends before end_entry", 8 + 2 * 8 + 7, 0, 2, { P4(SHARED, 7, 0) },
 	  GMS_SNP_PSC_INVALID_HDR, 0, { 0 }, 0 },
 	{ "and right after it", 8 + 2 * 8, 0, 1, { P4(SHARED, 7, 0), P4(SHARED, 9, 0) },
