@@ -13,6 +13,7 @@
 
 #define S	GMS_STATE_SHARED
 #define ROUNDS	4
+#define PARTS	24u
 
 const char fuzz_name[] = "request";
 
@@ -63,7 +64,7 @@ static void draw(struct fuzz_in *in, struct ask *ask)
 	ask->most_pages = most[fuzz_below(in, 5)];
 	/* A protocol that looks at pages first has requests of one part. */
 	ask->barred = options / 8 == 31 ? GMS_STATE_DIRTY : 0;
-	for (unsigned n = ask->barred ? 1 : fuzz_below(in, ASK_PARTS + 1); n && in->left; n--)
+	for (unsigned n = ask->barred ? 1 : fuzz_below(in, PARTS + 1); n && in->left; n--)
 		draw_part(in, ask);
 }
 

@@ -7,7 +7,8 @@
 
 #include "world.h"
 
-#define ASK_PARTS	24u
+/* As many as a request can have. */
+#define ASK_PARTS	253u
 
 struct ask {
 	struct gms_change part[ASK_PARTS];
