@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * memory.c - conversions that the guest's own reads prove: contents, requests by
- * hypercall and by fault, pre-faulting, and what goes wrong.
+ * memory.c - conversions that the guest's own reads prove: contents, pre-faulting,
+ * pages that the host has lost, and what goes wrong.
  */
 #define _GNU_SOURCE
 #include "nested.h"
@@ -12,32 +12,11 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include <linux/kvm.h>
 
 #define RANGE(from, n)	((struct gms_range){ .first = VM_FIRST + (from), .npages = (n) })
-#define PRIVATE_BIT	16	/* of a MAP_GPA_RANGE's attributes */
-
-/* What the guest reads in one page of its memory. */
-static uint64_t guest_sees(struct world *world, uint64_t page)
-{
-	uint64_t value = UINT64_MAX;
-
-	(void)vm_read(&world->vm, VM_FIRST + page, 1, &value);
-	return value;
-}
-
-/* Can the VMM read the page? Asked of the kernel. */
-static bool vmm_reaches(const struct world *world, uint64_t page)
-{
-	uint64_t value;
-	const struct iovec to = { &value, sizeof(value) };
-	const struct iovec from = { &world->hva[512 * page], sizeof(value) };
-
-	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == sizeof(value);
-}
 
 /* What the shared half holds. */
 static int64_t mapping_pages(const struct world *world)
@@ -89,23 +68,23 @@ void test_contents(uint32_t flags)
 	to_private = (struct gms_change){ RANGE(10, 10), 0, GMS_STATE_SHARED };
 	to_shared = (struct gms_change){ RANGE(10, 10), GMS_STATE_SHARED, 0 };
 	world_new(&world, flags);
-	tap_is((int64_t)guest_sees(&world, 12), 13, "%s: the guest reads what the VMM wrote", how);
+	tap_is((int64_t)world_guest_sees(&world, 12), 13, "%s: the guest reads what the VMM wrote", how);
 	tap_is(gms_unshare(world.space, RANGE(10, 10), NULL), 0, "%s: unshare", how);
 	tap_is(mapping_pages(&world), punch ? VM_PAGES - 10 : VM_PAGES,
 	       "%s: memory of the shared half", how);
-	tap_is((int64_t)guest_sees(&world, 12), 0, "%s: a private page begins with zeros", how);
-	tap_is((int64_t)guest_sees(&world, 9), 10, "%s: the page before is as it was", how);
-	tap_is((int64_t)guest_sees(&world, 20), 21, "%s: the page behind is as it was", how);
-	tap_ok(!vmm_reaches(&world, 12) && vmm_reaches(&world, 9) && vmm_reaches(&world, 20),
+	tap_is((int64_t)world_guest_sees(&world, 12), 0, "%s: a private page begins with zeros", how);
+	tap_is((int64_t)world_guest_sees(&world, 9), 10, "%s: the page before is as it was", how);
+	tap_is((int64_t)world_guest_sees(&world, 20), 21, "%s: the page behind is as it was", how);
+	tap_ok(!world_vmm_reaches(&world, 12) && world_vmm_reaches(&world, 9) && world_vmm_reaches(&world, 20),
 	       "%s: the VMM has lost these pages and no other", how);
 	tap_ok(vm_write(&world.vm, VM_FIRST + 12, 1, 0x1234).done &&
-	       guest_sees(&world, 12) == 0x1234, "%s: the guest writes to its private page", how);
+	       world_guest_sees(&world, 12) == 0x1234, "%s: the guest writes to its private page", how);
 	tap_is(gms_share(world.space, RANGE(10, 10), NULL), 0, "%s: share", how);
-	tap_is((int64_t)guest_sees(&world, 12), punch ? 0 : 13,
+	tap_is((int64_t)world_guest_sees(&world, 12), punch ? 0 : 13,
 	       "%s: the shared half is %s", how, punch ? "new" : "what it was");
 	tap_is((int64_t)world.hva[512 * 12], punch ? 0 : 13, "%s: for the VMM too", how);
 	tap_is(gms_unshare(world.space, RANGE(10, 10), NULL), 0, "%s: unshare again", how);
-	tap_is((int64_t)guest_sees(&world, 12), punch ? 0 : 0x1234,
+	tap_is((int64_t)world_guest_sees(&world, 12), punch ? 0 : 0x1234,
 	       "%s: the private half is %s", how, punch ? "new" : "what it was");
 
 	GMS_INIT(&opts);
@@ -113,74 +92,17 @@ void test_contents(uint32_t flags)
 	tap_is(gms_convert(world.space, &to_shared, 1, &opts, NULL), -EOPNOTSUPP,
 	       "%s: contents cannot be kept", how);
 	tap_ok(!(gms_state_at(world.space, VM_FIRST + 12) & GMS_STATE_SHARED) &&
-	       guest_sees(&world, 12) == (punch ? 0 : 0x1234), "%s: and nothing has changed", how);
+	       world_guest_sees(&world, 12) == (punch ? 0 : 0x1234), "%s: and nothing has changed", how);
 	opts.content = GMS_CONTENT_ZERO;
 	(void)vm_write(&world.vm, VM_FIRST + 10, 10, 77);
 	tap_is(gms_convert(world.space, &to_shared, 1, &opts, NULL), 0, "%s: share as zeros", how);
-	tap_is((int64_t)guest_sees(&world, 12), 0, "%s: zeros", how);
+	tap_is((int64_t)world_guest_sees(&world, 12), 0, "%s: zeros", how);
 	world.hva[512 * 12] = 5;
 	tap_is(gms_convert(world.space, &to_private, 1, &opts, NULL), 0,
 	       "%s: unshare as zeros", how);
-	tap_is((int64_t)guest_sees(&world, 12), 0, "%s: zeros, and not what was private", how);
+	tap_is((int64_t)world_guest_sees(&world, 12), 0, "%s: zeros, and not what was private", how);
 	tap_is((int64_t)gms_kvm_memory_failures(world.memory), 0, "%s: no hole was refused", how);
 	world_free(&world);
-}
-
-static void test_hypercalls(struct world *world)
-{
-	struct vm_left left = vm_ask(&world->vm, VM_FIRST + 32, 16, PRIVATE_BIT);
-	const struct gms_kvm_exit *exit = &left.exit;
-	gms_pin_id pin;
-
-	tap_ok(exit->kind == GMS_KVM_EXIT_HYPERCALL && exit->nr == GMS_KVM_MAP_GPA_RANGE,
-	       "the guest's MAP_GPA_RANGE arrives");
-	tap_ok(exit->args[0] == (VM_FIRST + 32) << GMS_PAGE_SHIFT && exit->args[1] == 16 &&
-	       exit->args[2] == PRIVATE_BIT, "with its arguments");
-	tap_is(gms_unshare(world->space, (struct gms_range){ exit->args[0] >> GMS_PAGE_SHIFT,
-							     exit->args[1] }, NULL), 0,
-	       "it is carried out");
-	tap_is(gms_kvm_hypercall_return(world->vm.run, world->vm.run_bytes, 0), 0, "answered");
-	left = vm_go_on(&world->vm);
-	tap_ok(left.done && !left.rax, "and the guest goes on with 0");
-	tap_is((int64_t)guest_sees(world, 40), 0, "it has its private pages");
-	tap_is(gms_kvm_hypercall_return(world->vm.run, world->vm.run_bytes, 0), -ENOENT,
-	       "no hypercall, nothing to answer");
-
-	tap_is(gms_pin(world->space, RANGE(50, 1), 0, 1, &pin, NULL), 0, "a page is pinned");
-	left = vm_ask(&world->vm, VM_FIRST + 48, 4, PRIVATE_BIT);
-	tap_is(gms_unshare(world->space, RANGE(48, 4), NULL), -EAGAIN, "and cannot be unshared");
-	tap_is(gms_kvm_hypercall_return(world->vm.run, world->vm.run_bytes, -EAGAIN), 0,
-	       "the guest is told");
-	left = vm_go_on(&world->vm);
-	tap_is((int64_t)left.rax, -EAGAIN, "and hears it");
-	tap_is((int64_t)guest_sees(world, 48), 49, "its pages are shared as before");
-	tap_is(gms_unpin(world->space, pin), 0, "the page is unpinned");
-}
-
-/* A slot without a guest_memfd has nothing to give for a private page. */
-static void test_memory_faults(struct world *world)
-{
-	const struct gms_range range = { VM_PLAIN_FIRST + 2, 3 };
-	uint64_t value[VM_PLAIN_PAGES];
-	struct vm_left left;
-
-	memset(world->vm.plain, 0x22, VM_PLAIN_PAGES * GMS_PAGE_SIZE);
-	tap_is(gms_unshare(world->space, range, NULL), 0, "plain: unshare");
-	left = vm_read(&world->vm, VM_PLAIN_FIRST, VM_PLAIN_PAGES, value);
-	for (gms_gfn gfn = range.first; gfn < range.first + range.npages; gfn++) {
-		tap_ok(left.exit.kind == GMS_KVM_EXIT_WANTS && left.exit.error == -EFAULT &&
-		       left.exit.gpa == gfn << GMS_PAGE_SHIFT && left.exit.bytes == GMS_PAGE_SIZE &&
-		       left.exit.flags == GMS_KVM_ACCESS_PRIVATE,
-		       "plain: a touch of page %u is a memory fault",
-		       (unsigned int)(gfn - VM_PLAIN_FIRST));
-		tap_is(gms_share(world->space, (struct gms_range){
-				 left.exit.gpa >> GMS_PAGE_SHIFT,
-				 left.exit.bytes >> GMS_PAGE_SHIFT }, NULL), 0, "plain: share");
-		left = vm_go_on(&world->vm);
-	}
-	vm_table(&world->vm, VM_PLAIN_PAGES, value);
-	tap_ok(left.done && value[0] == value[4] && value[4] == UINT64_C(0x2222222222222222),
-	       "plain: then the guest has read it all");
 }
 
 /* A shared page that the VMM has not got either: no address comes with that error. */
@@ -216,17 +138,15 @@ static void test_pre_fault(struct world *world)
 	tap_is(gms_kvm_pre_fault(world->vm.vcpu_fd, RANGE(VM_PAGES - 8, 16), &next), -ENOENT,
 	       "pre-fault: over the end of the slot");
 	tap_is((int64_t)next, VM_FIRST + VM_PAGES, "pre-fault: went as far as it goes");
-	tap_ok(guest_sees(world, 600) == 0 && guest_sees(world, 800) == 801,
+	tap_ok(world_guest_sees(world, 600) == 0 && world_guest_sees(world, 800) == 801,
 	       "pre-fault: pages are what they were");
 }
 
-void test_requests(void)
+void test_host_pages(void)
 {
 	struct world world;
 
 	world_new(&world, GMS_KVM_MEMORY_PUNCH);
-	test_hypercalls(&world);
-	test_memory_faults(&world);
 	test_host_faults(&world);
 	test_pre_fault(&world);
 	world_free(&world);
@@ -257,17 +177,17 @@ void test_failures(uint32_t flags)
 		       -EIO, "failure: the VMM's mapping fails at run %u", after + 1);
 		tap_is((int64_t)result.error_gfn, (int64_t)batch[after].range.first,
 		       "failure: which is named");
-		tap_ok(guest_sees(&world, 102) == 1002 && guest_sees(&world, 112) == 1012 &&
-		       guest_sees(&world, 122) == 1022, "failure: private pages kept contents");
-		tap_ok(guest_sees(&world, 210) == 211, "failure: shared pages kept theirs");
-		tap_ok(!vmm_reaches(&world, 102) && vmm_reaches(&world, 210),
+		tap_ok(world_guest_sees(&world, 102) == 1002 && world_guest_sees(&world, 112) == 1012 &&
+		       world_guest_sees(&world, 122) == 1022, "failure: private pages kept contents");
+		tap_ok(world_guest_sees(&world, 210) == 211, "failure: shared pages kept theirs");
+		tap_ok(!world_vmm_reaches(&world, 102) && world_vmm_reaches(&world, 210),
 		       "failure: the VMM reaches what it did");
 	}
 	ioctls = world_charged(&world, GMS_ACCT_SYS_IOCTL);
 	tap_is(gms_convert(world.space, batch, 4, NULL, NULL), 0, "failure: then it works");
 	tap_is((int64_t)(world_charged(&world, GMS_ACCT_SYS_IOCTL) - ioctls), 4,
 	       "failure: four runs, four calls");
-	tap_ok(guest_sees(&world, 102) == 0 && guest_sees(&world, 210) == 0,
+	tap_ok(world_guest_sees(&world, 102) == 0 && world_guest_sees(&world, 210) == 0,
 	       "failure: what turned is new, or was emptied when zeros were asked for");
 	tap_is((int64_t)world_charged(&world, GMS_ACCT_UNDO_FAILURES), 0,
 	       "failure: all was undone");
@@ -275,10 +195,10 @@ void test_failures(uint32_t flags)
 	world.hva[512 * 102] = 9;
 	(void)vm_write(&world.vm, VM_FIRST + 200, 50, 2000);
 	tap_is(gms_convert(world.space, &full, 1, NULL, NULL), 0, "discard: pages have memory");
-	tap_ok(guest_sees(&world, 102) == 9 && guest_sees(&world, 210) == 2010,
+	tap_ok(world_guest_sees(&world, 102) == 9 && world_guest_sees(&world, 210) == 2010,
 	       "discard: and contents");
 	tap_is(gms_convert(world.space, &both, 1, NULL, NULL), 0, "discard: of both kinds");
-	tap_ok(guest_sees(&world, 102) == 0 && guest_sees(&world, 210) == 0,
+	tap_ok(world_guest_sees(&world, 102) == 0 && world_guest_sees(&world, 210) == 0,
 	       "discard: then both are zeros");
 	GMS_INIT(&result);
 	tap_is(gms_unshare(world.space, RANGE(VM_PAGES - 1, 2), &result), -ENOENT,

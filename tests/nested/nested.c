@@ -80,7 +80,10 @@ static void all_tests(void)
 	test_refusals();
 	test_contents(0);
 	test_contents(GMS_KVM_MEMORY_PUNCH);
-	test_requests();
+	test_host_pages();
+	test_guest_calls(0);
+	test_guest_calls(GMS_KVM_MEMORY_PUNCH);
+	test_guest_faults();
 	test_failures(0);
 	test_failures(GMS_KVM_MEMORY_PUNCH);
 	for (uint64_t seed = 1; seed <= 2; seed++) {

@@ -22,6 +22,7 @@ struct world {
 	struct gms_backing *backing;
 	struct gms_backend inner;	/* the backing's own */
 	struct gms_kvm_memory *memory, *plain;
+	struct gms_request *request;	/* of the vCPU */
 	uint64_t *hva;			/* the shared half, 512 words a page */
 	unsigned int fail_after;	/* runs that map_host gives before it fails; 0: none */
 };
@@ -30,11 +31,17 @@ struct world {
 void world_new(struct world *world, uint32_t flags);
 void world_free(struct world *world);
 uint64_t world_charged(const struct world *world, uint32_t kind);
+/* What the guest reads in one page of its memory. */
+uint64_t world_guest_sees(struct world *world, uint64_t page);
+/* Can the VMM read the page? Asked of the kernel. */
+bool world_vmm_reaches(const struct world *world, uint64_t page);
 
 /* The tests. */
 void test_refusals(void);
 void test_contents(uint32_t flags);
-void test_requests(void);
+void test_host_pages(void);
+void test_guest_calls(uint32_t flags);
+void test_guest_faults(void);
 void test_failures(uint32_t flags);
 void test_random(uint32_t flags, uint64_t seed);
 

@@ -88,19 +88,18 @@ static int step_request(struct world *world, struct model *model)
 {
 	const struct gms_range range = draw_range(model, 100);
 	const bool to_private = draw(model, 2);
-	struct vm_left left = vm_ask(&world->vm, range.first, range.npages, to_private ? 16 : 0);
-	struct gms_range asked;
+	const uint64_t hint = draw(model, GMS_KVM_MAP_PAGE_SIZE + 1);
+	struct vm_left left = vm_ask(&world->vm, range.first << GMS_PAGE_SHIFT, range.npages,
+				     hint | (to_private ? GMS_KVM_MAP_PRIVATE : 0));
+	int64_t ret;
 	int rc;
 
 	if (left.exit.kind != GMS_KVM_EXIT_HYPERCALL)
 		return -EPROTO;
-	asked.first = left.exit.args[0] >> GMS_PAGE_SHIFT;
-	asked.npages = left.exit.args[1];
-	rc = left.exit.args[2] & 16 ? gms_unshare(world->space, asked, NULL)
-				    : gms_share(world->space, asked, NULL);
+	rc = gms_kvm_call(world->request, left.exit.nr, left.exit.args, GMS_KVM_FOR_GUEST, &ret);
 	turn_range(model, range, !to_private);
 	if (!rc)
-		rc = gms_kvm_hypercall_return(world->vm.run, world->vm.run_bytes, 0);
+		rc = gms_kvm_hypercall_return(world->vm.run, world->vm.run_bytes, ret);
 	left = vm_go_on(&world->vm);
 	return rc || (left.done && !left.rax) ? rc : -EPROTO;
 }

@@ -17,6 +17,8 @@
 #define TYPE_SW_PROTECTED	1	/* KVM_X86_SW_PROTECTED_VM */
 #define CREATE_GUEST_MEMFD	_IOWR(KVMIO, 0xd4, struct guest_memfd)
 #define CAP_EXIT_HYPERCALL	201
+#define SET_ATTRIBUTES		_IOW(KVMIO, 0xd2, struct attributes)
+#define ATTRIBUTE_PRIVATE	8
 
 #define LOW_BYTES	0x20000u
 #define TABLES		0x1000u		/* six pages of them */
@@ -27,6 +29,10 @@
 
 struct guest_memfd {
 	uint64_t size, flags, reserved[6];
+};
+
+struct attributes {
+	uint64_t address, size, attributes, flags;
 };
 
 static const unsigned char read_code[] = {
@@ -149,7 +155,7 @@ void vm_new(struct vm *vm)
 	const int kvm_fd = open("/dev/kvm", O_RDWR | O_CLOEXEC);
 
 	must(kvm_fd, "/dev/kvm");
-	vm->gmem_fd = -1;
+	vm->gmem_fd = vm->plain_gmem_fd = -1;
 	vm->fd = ioctl(kvm_fd, KVM_CREATE_VM, TYPE_SW_PROTECTED);
 	must(vm->fd, "KVM_CREATE_VM");
 	vm->low = anonymous(LOW_BYTES);
@@ -169,13 +175,36 @@ void vm_new(struct vm *vm)
 	close(kvm_fd);
 }
 
+static int new_gmem(const struct vm *vm, uint64_t npages)
+{
+	struct guest_memfd gmem = { .size = npages * GMS_PAGE_SIZE };
+	const int fd = ioctl(vm->fd, CREATE_GUEST_MEMFD, &gmem);
+
+	must(fd, "KVM_CREATE_GUEST_MEMFD");
+	return fd;
+}
+
 void vm_add_memory(struct vm *vm, void *hva)
 {
-	struct guest_memfd gmem = { .size = VM_PAGES * GMS_PAGE_SIZE };
-
-	vm->gmem_fd = ioctl(vm->fd, CREATE_GUEST_MEMFD, &gmem);
-	must(vm->gmem_fd, "KVM_CREATE_GUEST_MEMFD");
+	vm->gmem_fd = new_gmem(vm, VM_PAGES);
 	add_slot(vm, 1, VM_FIRST, VM_PAGES, hva, vm->gmem_fd);
+}
+
+void vm_give_plain_gmem(struct vm *vm)
+{
+	vm->plain_gmem_fd = new_gmem(vm, VM_PLAIN_PAGES);
+	add_slot(vm, 2, VM_PLAIN_FIRST, 0, NULL, -1);
+	add_slot(vm, 2, VM_PLAIN_FIRST, VM_PLAIN_PAGES, vm->plain, vm->plain_gmem_fd);
+}
+
+void vm_make_private(struct vm *vm, gms_gfn gfn)
+{
+	struct attributes attributes = {
+		.address = gfn << GMS_PAGE_SHIFT, .size = GMS_PAGE_SIZE,
+		.attributes = ATTRIBUTE_PRIVATE,
+	};
+
+	must(ioctl(vm->fd, SET_ATTRIBUTES, &attributes), "KVM_SET_MEMORY_ATTRIBUTES");
 }
 
 void vm_free(struct vm *vm)
@@ -183,6 +212,8 @@ void vm_free(struct vm *vm)
 	munmap(vm->run, vm->run_bytes);
 	close(vm->vcpu_fd);
 	close(vm->gmem_fd);
+	if (vm->plain_gmem_fd >= 0)
+		close(vm->plain_gmem_fd);
 	close(vm->fd);
 	munmap(vm->low, LOW_BYTES);
 	munmap(vm->plain, VM_PLAIN_PAGES * GMS_PAGE_SIZE);
@@ -245,11 +276,10 @@ struct vm_left vm_write(struct vm *vm, gms_gfn first, uint64_t npages, uint64_t 
 	return start(vm, write_code, sizeof(write_code), regs);
 }
 
-struct vm_left vm_ask(struct vm *vm, gms_gfn first, uint64_t npages, uint64_t attributes)
+struct vm_left vm_ask(struct vm *vm, uint64_t gpa, uint64_t npages, uint64_t attributes)
 {
 	const struct kvm_regs regs = {
-		.rax = GMS_KVM_MAP_GPA_RANGE, .rbx = first << GMS_PAGE_SHIFT, .rcx = npages,
-		.rdx = attributes,
+		.rax = GMS_KVM_MAP_GPA_RANGE, .rbx = gpa, .rcx = npages, .rdx = attributes,
 	};
 
 	return start(vm, ask_code, sizeof(ask_code), regs);

@@ -25,6 +25,7 @@ struct vm {
 	unsigned char *low;	/* the slot with code and page tables */
 	int gmem_fd;		/* the private half of guest memory */
 	char *plain;		/* mapping of the plain slot */
+	int plain_gmem_fd;	/* its private half, or -1 */
 };
 
 /* Stop the program: says what failed and with which errno. */
@@ -33,6 +34,10 @@ _Noreturn void vm_die(const char *what);
 void vm_new(struct vm *vm);
 /* Guest memory: the private half is the file, the shared half a mapping. */
 void vm_add_memory(struct vm *vm, void *hva);
+/* The plain slot gets a private half, empty. */
+void vm_give_plain_gmem(struct vm *vm);
+/* Turn a page for KVM alone: the library is not told. */
+void vm_make_private(struct vm *vm, gms_gfn gfn);
 void vm_free(struct vm *vm);
 
 /* What a piece of guest code came to. */
@@ -46,8 +51,11 @@ struct vm_left {
 struct vm_left vm_read(struct vm *vm, gms_gfn first, uint64_t npages, uint64_t *value);
 /* Write value, value + 1, ... to the first 8 bytes of each page. */
 struct vm_left vm_write(struct vm *vm, gms_gfn first, uint64_t npages, uint64_t value);
-/* The hypercall that shares or unshares: leaves with GMS_KVM_EXIT_HYPERCALL. */
-struct vm_left vm_ask(struct vm *vm, gms_gfn first, uint64_t npages, uint64_t attributes);
+/*
+ * The hypercall that shares or unshares: leaves with GMS_KVM_EXIT_HYPERCALL, or is done
+ * at once if KVM itself refuses it.
+ */
+struct vm_left vm_ask(struct vm *vm, uint64_t gpa, uint64_t npages, uint64_t attributes);
 /* Go on after an exit that was dealt with. */
 struct vm_left vm_go_on(struct vm *vm);
 /* After vm_go_on() ran vm_read()'s code to its end: its table. */

@@ -5,10 +5,13 @@
  * The shared half is a memfd of gms_backing_new(); before its backend stands one
  * that can be told to fail.
  */
+#define _GNU_SOURCE
 #include "nested.h"
 
 #include <errno.h>
 #include <string.h>
+#include <sys/uio.h>
+#include <unistd.h>
 
 static int unmap_host(void *ctx, const struct gms_host_run *runs, size_t nruns, size_t *ndone,
 		      struct gms_charge *charge)
@@ -119,10 +122,12 @@ void world_new(struct world *world, uint32_t flags)
 	must(gms_space_new(&world->space, &space), "gms_space_new");
 	add_guest_memory(world, flags);
 	add_plain_memory(world);
+	must(gms_request_new(&world->request, world->space, NULL), "gms_request_new");
 }
 
 void world_free(struct world *world)
 {
+	gms_request_free(world->request);
 	gms_space_free(world->space);
 	gms_kvm_memory_free(world->memory);
 	gms_kvm_memory_free(world->plain);
@@ -137,4 +142,21 @@ uint64_t world_charged(const struct world *world, uint32_t kind)
 	GMS_INIT(&acct);
 	must(gms_acct_read(world->space, &acct), "gms_acct_read");
 	return acct.event[kind].count;
+}
+
+uint64_t world_guest_sees(struct world *world, uint64_t page)
+{
+	uint64_t value = UINT64_MAX;
+
+	(void)vm_read(&world->vm, VM_FIRST + page, 1, &value);
+	return value;
+}
+
+bool world_vmm_reaches(const struct world *world, uint64_t page)
+{
+	uint64_t value;
+	const struct iovec to = { &value, sizeof(value) };
+	const struct iovec from = { &world->hva[512 * page], sizeof(value) };
+
+	return process_vm_readv(getpid(), &to, 1, &from, 1, 0) == sizeof(value);
 }

@@ -131,7 +131,9 @@ gms_kvm_call(struct gms_request *request, uint64_t nr, const uint64_t args[6], u
 enum gms_kvm_action {
 	/**
 	 * Run it: the pages are as it wanted them. After a userfault: the page is here, so
-	 * clear its bit of the bitmap, if that is still set, and run it.
+	 * clear its bit of the bitmap, if that is still set, and run it. If the same fault
+	 * comes again and again while nothing turns (gms_request_result::changed_pages),
+	 * KVM has no such page to give: a private one in a slot without guest_memfd.
 	 */
 	GMS_KVM_RESUME = 0,
 	/**
