@@ -71,6 +71,9 @@ void writers_listener_measure(struct bench *bench, const struct state *state);
 /* touch.c: W15 */
 void touch_measure(struct bench *bench, const struct state *state);
 
+/* guest.c: W16 */
+void guest_measure(struct bench *bench, const struct state *state);
+
 /* memory.c: W9 */
 void memory_measure(struct bench *bench, const struct state *state);
 void memory_adversary(struct bench *bench);

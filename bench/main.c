@@ -25,7 +25,7 @@
 static const char usage[] =
 "usage: bench/run [options]\n"
 "  --only IDS        workloads, by commas (default all): lookup-throughput,\n"
-"                    lookup-latency, W4a .. W15, grow, adversary, instructions;\n"
+"                    lookup-latency, W4a .. W16, grow, adversary, instructions;\n"
 "                    W6 stands for W6-2M and W6-1G, and so on\n"
 "  --states LIST     of W1,W2,W3,D,M (default all)\n"
 "  --impl LIST       implementations (default all that were built)\n"

@@ -430,5 +430,6 @@ const struct workload workloads[] = {
 	{ "W14-single-both", WORK_CHANGES | WORK_BOTH, 32, singles, NULL },
 	{ "W14-batch-both", WORK_CHANGES | WORK_BOTH, 32, batches, NULL },
 	{ "W15", WORK_NO_EXTRA | WORK_ONE_STATE, 0, NULL, touch_measure },
+	{ "W16", WORK_NO_EXTRA | WORK_ONE_STATE, 0, NULL, guest_measure },
 	{ NULL, 0, 0, NULL, NULL }
 };
