@@ -173,12 +173,15 @@ static void follow(struct gms_collector *collector, struct gms_request *request)
 		gms__cond_wait(&request->told, &collector->lock, GMS_FOREVER);
 }
 
-/* Each goes on by itself. */
+/* Each goes on by itself; the first is the leader's own. */
 static void dismiss(struct gms_collector *collector, const struct gms__group *group)
 {
-	struct gms_request *next;
+	struct gms_request *next = group->first->next;
 
-	for (struct gms_request *one = group->first; one; one = next) {
+	group->first->seated = false;
+	while (next) {
+		struct gms_request *one = next;
+
 		next = one->next;
 		gms__lock(&collector->lock);
 		one->seated = false;

@@ -279,7 +279,7 @@ START_TEST(who_asks_for_the_same_page_is_refused_with_it)
 }
 END_TEST
 
-START_TEST(a_refusal_that_names_no_page_sends_all_by_themselves)
+START_TEST(a_backend_that_fails_fails_for_one)
 {
 	make(0, 0, 0);
 	for (gms_gfn i = 0; i < 4; i++)
@@ -290,6 +290,7 @@ START_TEST(a_refusal_that_names_no_page_sends_all_by_themselves)
 		is_done(request[i], 0, 5);
 	ck_assert_uint_eq(fx_shared(space, FX_ALL), 20);
 	ck_assert_uint_eq(host->failures, 1);
+	stats_are(3, 1, 2, 1, 4);
 }
 END_TEST
 
@@ -881,7 +882,7 @@ int main(void)
 	tcase_add_loop_test(all, one_that_is_refused_is_answered_for_itself, 0, 10);
 	tcase_add_loop_test(all, many_that_are_refused_cost_three_commits, 1, 6);
 	tcase_add_test(all, who_asks_for_the_same_page_is_refused_with_it);
-	tcase_add_test(all, a_refusal_that_names_no_page_sends_all_by_themselves);
+	tcase_add_test(all, a_backend_that_fails_fails_for_one);
 	tcase_add_loop_test(all, the_later_one_has_the_page, 0, 2);
 	tcase_add_test(all, holes_are_each_requests_own_matter);
 	tcase_add_loop_test(all, a_first_chunk_goes_with_the_others, 0, 2);
