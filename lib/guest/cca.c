@@ -49,7 +49,7 @@ static bool words_are_right(const struct gms_request *request, uint64_t top)
 
 static void add_change(struct gms_request *request, struct gms_range range)
 {
-	gms_state set = GMS_STATE_SHARED, clear = GMS_STATE_ACCEPTED;
+	gms_state set = GMS_STATE_SHARED, clear = 0;	/* ACCEPTED goes with that */
 
 	if (request->words.cca.ripas == GMS_CCA_RIPAS_RAM) {
 		set = GMS_STATE_ACCEPTED;

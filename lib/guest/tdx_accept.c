@@ -10,12 +10,12 @@
  *   walk ends at                   here                          answer
  *   a table: mapped smaller        order below the level's       PAGE_SIZE_MISMATCH
  *   a leaf that is accepted        its first page is ACCEPTED    PAGE_ALREADY_ACCEPTED
- *   no leaf: exit to the host      shared, or a hole             OPERAND_INVALID
+ *   no leaf: exit to the host      a hole, or SHARED             OPERAND_INVALID
  *   a leaf that is pending, of the level, or larger: then the
  *   host demotes it first          private, not ACCEPTED         SUCCESS
  *
- * The conversion looks again at what could have changed meanwhile: a page that another
- * vCPU shared is not accepted.
+ * A page that is SHARED is refused by the conversion, also if another vCPU shares it
+ * meanwhile.
  */
 #include <gmemstate/guest/tdx.h>
 
@@ -59,9 +59,6 @@ static int admit_block(struct gms_request *request, struct gms_range range, uint
 	} else if (order < order_of(request)) {
 		reason = GMS_REASON_MIXED;
 		err = TOO_LARGE;
-	} else if (state & GMS_STATE_SHARED) {
-		reason = GMS_REASON_SHARED;
-		err = BAD_OPERAND;
 	} else if (state & GMS_STATE_ACCEPTED) {
 		request->words.tdx.level = order / LEVEL_ORDER;
 		err = HAD_BEFORE;

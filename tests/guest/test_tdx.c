@@ -352,6 +352,7 @@ static const struct block {
 	uint64_t rcx, rax;
 } blocks[] = {
 	/* Words. */
+	{ 3, INVALID },
 	{ GPA(4 * FX_2M) | 3, INVALID },
 	{ GPA(4 * FX_2M) | 7, INVALID },
 	{ GPA(4 * FX_2M) | 8, INVALID },
@@ -394,6 +395,26 @@ START_TEST(blocks_are_accepted)	/* _i: which */
 	ck_assert_uint_eq(rax, b->rax);
 	ck_assert_uint_eq(count(A, A) - before,
 			  rax ? 0 : UINT64_C(1) << (9 * (b->rcx & 7)));
+}
+END_TEST
+
+START_TEST(a_block_that_is_mixed_is_mapped_small)
+{
+	/* Also where the folio is not cut. */
+	struct gms_space *uncut = fx_space(NULL, GMS_PROFILE_TDX, GMS_SPLIT_NONE, GMS_MERGE_EAGER);
+	struct gms_request *other;
+	uint64_t rax;
+
+	fx_region(uncut, FX_RANGE(0, FX_2M), GMS_ORDER_2M, GMS_STATE_DIRECT_MAP, NULL);
+	ck_assert_int_eq(gms_share(uncut, FX_RANGE(5, 1), NULL), 0);
+	ck_assert_uint_eq(fx_order_at(uncut, 0), GMS_ORDER_2M);
+	ck_assert_int_eq(gms_request_new(&other, uncut, NULL), 0);
+	ck_assert_int_eq(gms_tdx_accept(other, GMS_TDX_LEVEL_2M, &rax), 0);
+	ck_assert_uint_eq(rax, GMS_TDX_PAGE_SIZE_MISMATCH | 1);
+	ck_assert_int_eq(gms_tdx_accept(other, GMS_TDX_LEVEL_4K, &rax), 0);
+	ck_assert_uint_eq(rax, GMS_TDX_ACCEPT_SUCCESS);
+	gms_request_free(other);
+	gms_space_free(uncut);
 }
 END_TEST
 
@@ -570,6 +591,7 @@ int main(void)
 	tcase_add_checked_fixture(accept, setup, teardown);
 	tcase_add_loop_test(accept, blocks_are_accepted, 0,
 			    (int)(sizeof(blocks) / sizeof(blocks[0])));
+	tcase_add_test(accept, a_block_that_is_mixed_is_mapped_small);
 	tcase_add_test(accept, an_error_of_an_accept_names_its_page);
 	tcase_add_test(accept, an_accept_is_whole_or_smaller);
 	tcase_add_test(accept, a_share_inside_a_folio_demotes_it);
