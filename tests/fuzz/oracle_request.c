@@ -104,8 +104,15 @@ static bool all_at_once(struct world *w, const struct ask *ask, struct reply *re
 	size_t nchanges = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!asks_nothing(w, &pieces[i].change) && pieces[i].change.range.npages)
-			changes[nchanges++] = pieces[i].change;
+		const struct gms_change *change = &pieces[i].change;
+
+		if (asks_nothing(w, change) || !change->range.npages)
+			continue;
+		changes[nchanges] = *change;
+		/* As in order: a later part that takes the page back does not find it accepted. */
+		if (change->set & GMS_STATE_SHARED)
+			changes[nchanges].clear |= GMS_STATE_ACCEPTED;
+		nchanges++;
 	}
 	if (world_convert_all(w, changes, nchanges, ask->flags & GMS_REQUEST_HOLES ?
 			      WORLD_SKIP_HOLES : 0))
