@@ -266,19 +266,24 @@ static double sample(const struct bench *bench, struct place *place, enum way wa
 	return (double)took / (double)(2 * n * rounds->nbuffers);
 }
 
-/* What all of them have must be the same, page by page, and so must the answers. */
-static bool agree(struct place *place, struct round *round, bool share)
+/*
+ * What all of them have must be the same, page by page, and so must the answers; and what
+ * is said to be one commit ends with one flush.
+ */
+static bool agree(struct place *place, struct round *round, bool share, enum way ours)
 {
-	static uint64_t first_seen[VCPUS][WORDS];
+	static uint64_t by_hand[VCPUS][WORDS];
 	const size_t bytes = round->nbuffers * sizeof(round->seen[0]);
+	uint64_t flushes;
 
-	for (unsigned way = 0; way < WAYS; way++) {
+	for (unsigned way = FLAT; way <= QEMU; way++)
 		run_round(place, way, round, share);
-		if (!way)
-			memcpy(first_seen, round->seen, bytes);
-		else if (memcmp(first_seen, round->seen, bytes))
-			return false;
-	}
+	memcpy(by_hand, round->seen, bytes);
+	flushes = place->host.flushes;
+	run_round(place, ours, round, share);
+	if (memcmp(by_hand, round->seen, bytes) ||
+	    (ours == ALL && place->host.flushes - flushes != (place->host.cost != NOTHING)))
+		return false;
 	for (uint64_t page = 0; page < place->npages; page++) {
 		const unsigned shared = gms_state_at(place->space, page) & GMS_STATE_SHARED;
 
@@ -290,16 +295,28 @@ static bool agree(struct place *place, struct round *round, bool share)
 	return true;
 }
 
+static void add_row(struct bench *bench, const struct state *state, const char *what,
+		    enum cost cost, enum way way, double ns)
+{
+	static const char *const suffix[COSTS] = { "", "-backend", "-flush" };
+	static const struct peer *const peer[WAYS] = { &peer_flat, &peer_bytes, &peer_qemu,
+						       &peer_gmemstate, &peer_gmemstate };
+	char id[32];
+
+	snprintf(id, sizeof(id), "W16-%s%s", what, suffix[cost]);
+	report_add(&bench->report, id, state_name[state->id], way_name[way], peer[way], UNIT_NS, ns,
+		   state->npages / PAGES_1G);
+}
+
+/* Rows of that name, where it is in one commit; and of 64 requests, of each by itself. */
 static void measure_rows(struct bench *bench, const struct state *state, struct place *place,
 			 const char *what, struct round *rounds)
 {
-	static const char *const suffix[COSTS] = { "", "-backend", "-flush" };
-	const uint64_t gib = state->npages / PAGES_1G;
-	const enum way ways = rounds->nbuffers > 1 ? WAYS : ALL;
+	const bool one = rounds->nbuffers == 1;
+	const enum way ways = one ? ALL : WAYS;
 	double value[WAYS][MAX_SAMPLES];
-	char id[32];
 
-	if (!agree(place, rounds, true) || !agree(place, rounds, false)) {
+	if (!agree(place, rounds, true, ALL) || !agree(place, rounds, false, EACH)) {
 		report_missing(&bench->report, "W16-%s: not all come to the same", what);
 		return;
 	}
@@ -307,13 +324,12 @@ static void measure_rows(struct bench *bench, const struct state *state, struct 
 		for (unsigned way = 0; way < ways; way++)
 			value[way][k] = sample(bench, place, way, rounds);
 	for (unsigned way = 0; way < ways; way++) {
-		const struct peer *peer = way == FLAT ? &peer_flat : way == BYTES ? &peer_bytes :
-					  way == QEMU ? &peer_qemu : &peer_gmemstate;
+		const double ns = median(value[way], bench->options.samples);
 
-		snprintf(id, sizeof(id), "W16-%s%s%s", what,
-			 way == EACH && ways == WAYS ? "-each" : "", suffix[place->host.cost]);
-		report_add(&bench->report, id, state_name[state->id], way_name[way], peer, UNIT_NS,
-			   median(value[way], bench->options.samples), gib);
+		if (one || way != EACH)
+			add_row(bench, state, what, place->host.cost, way, ns);
+		if (!one && way != ALL)
+			add_row(bench, state, "each", place->host.cost, way, ns);
 	}
 }
 
