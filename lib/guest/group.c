@@ -121,8 +121,10 @@ static bool put_aside(struct gms__group *group, const struct gms_convert_result 
 static void advance(struct gms__group *group)
 {
 	for (struct gms_request *one = group->first; one; one = one->next) {
-		if (!one->aside)
-			gms__request_advance(one, &one->window);
+		if (one->aside)
+			continue;
+		gms__request_advance(one, &one->window);
+		one->joint = true;
 	}
 }
 

@@ -138,7 +138,7 @@ int gms_pkvm_begin(struct gms_request *request, uint32_t flags, const uint64_t r
  */
 static bool came_second(const struct gms_request *request)
 {
-	return !request->error && !request->opts.collector && request->commits &&
+	return !request->error && !request->joint && request->commits &&
 	       request->words.pkvm.call != GMS_PKVM_MEM_RELINQUISH &&
 	       request->pages_done == 1 && !request->changed_pages;
 }

@@ -92,6 +92,7 @@ int gms__request_begin(struct gms_request *request, uint32_t protocol, uint64_t 
 	request->changed_pages = 0;
 	request->splits = 0;
 	request->flushes = 0;
+	request->joint = false;
 	return 0;
 }
 

@@ -102,11 +102,12 @@ struct gms_request {
 	uint64_t splits;
 	uint64_t flushes;
 
-	/* group.c: while it is in a group */
+	/* group.c: while it is in a group; joint: from begin to end */
 	struct gms_request *next;
 	struct gms__window window;	/* of it, in the group's commit */
 	gms_gfn	 low, high;	/* no page that it still asks for is outside of [low, high) */
 	bool	 aside;		/* not in the group's commit */
+	bool	 joint;		/* some of it was converted with that of others */
 
 	/* collect.c */
 	pthread_cond_t told;
