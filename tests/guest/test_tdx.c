@@ -3,6 +3,8 @@
  * Black-box tests of guest/tdx.h: each code and each place to go on from, driven as the
  * Linux guest does.
  */
+#include <pthread.h>
+
 #include "fixture.h"
 
 #define S	GMS_STATE_SHARED
@@ -506,6 +508,55 @@ START_TEST(a_page_of_1g_is_accepted_at_once)
 }
 END_TEST
 
+#define VCPUS	4u
+#define ROUNDS	400u
+
+static uint64_t seed;
+
+/* A vCPU of its own request; the pages are everybody's. */
+static void *vcpu(void *arg)
+{
+	struct fx_rand rand;
+	struct gms_request *own;
+	uint64_t r10, r11, rax;
+	uintptr_t wrong = 0;
+
+	fx_rand_init(&rand, seed, (uint64_t)(uintptr_t)arg);
+	if (gms_request_new(&own, space, &opts))
+		return (void *)1;
+	for (unsigned i = 0; i < ROUNDS; i++) {
+		const gms_gfn first = fx_rand_below(&rand, 2 * FX_2M);
+		const uint64_t npages = 1 + fx_rand_below(&rand, 2 * FX_2M);
+		const uint64_t bit = fx_rand_below(&rand, 2) ? BIT47 : 0;
+
+		wrong |= gms_tdx_map(own, bit | GPA(first), GPA(npages), &r10, &r11) ||
+			 r10 != GMS_TDX_MAP_SUCCESS;
+		for (uint32_t level = 0; level < 3; level++) {
+			const gms_gfn at = first & ~((UINT64_C(1) << 9 * level) - 1);
+
+			wrong |= gms_tdx_accept(own, GPA(at) | level, &rax) || rax == BUSY;
+		}
+	}
+	gms_request_free(own);
+	return (void *)wrong;
+}
+
+START_TEST(vcpus_share_and_accept_the_same_pages)
+{
+	pthread_t thread[VCPUS];
+	void *wrong;
+
+	seed = fx_seed();
+	for (uintptr_t i = 0; i < VCPUS; i++)
+		ck_assert_int_eq(pthread_create(&thread[i], NULL, vcpu, (void *)(i + 1)), 0);
+	for (unsigned i = 0; i < VCPUS; i++) {
+		ck_assert_int_eq(pthread_join(thread[i], &wrong), 0);
+		ck_assert_ptr_null(wrong);
+	}
+	ck_assert_uint_eq(count(S | A, S | A), 0);
+}
+END_TEST
+
 START_TEST(who_knows_no_acceptance_accepts_nothing)
 {
 	struct gms_request *other;
@@ -597,6 +648,7 @@ int main(void)
 	tcase_add_test(accept, a_share_inside_a_folio_demotes_it);
 	tcase_add_test(accept, a_round_trip_is_accepted_in_large_blocks);
 	tcase_add_test(accept, a_page_of_1g_is_accepted_at_once);
+	tcase_add_test(accept, vcpus_share_and_accept_the_same_pages);
 	tcase_add_test(accept, who_knows_no_acceptance_accepts_nothing);
 	return fx_run(s);
 }
