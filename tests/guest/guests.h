@@ -32,6 +32,7 @@ enum guest_kind {
 struct guest {
 	enum guest_kind kind;
 	struct gms_request *request;
+	unsigned wrong;		/* calls that failed, and answers that no guest should get */
 	uint64_t buffer[1 + GUEST_PSC_ENTRIES];	/* of the GHCB */
 };
 

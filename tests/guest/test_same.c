@@ -152,6 +152,7 @@ static void play(struct gms_space *space, struct guest *guest)
 			check_pages(space, name, i);
 	}
 	check_pages(space, name, STEPS);
+	ck_assert_uint_eq(guest->wrong, 0);
 	fx_check(space);
 }
 
