@@ -130,6 +130,7 @@ enum gms_reason {
 	GMS_REASON_SPANS,		/**< More spans than a listener can have. */
 	GMS_REASON_LENT,		/**< A loan holds it. */
 	GMS_REASON_ACCESS,		/**< An access runs on it; to an access: a conversion is at it. */
+	GMS_REASON_DESTROYED,		/**< Its contents are gone, and the guest does not know. */
 	GMS_REASON_COUNT		/**< Number of reasons of this version. */
 };
 

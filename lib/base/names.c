@@ -71,6 +71,7 @@ const char *gms_reason_name(uint32_t reason)
 		[GMS_REASON_SPANS] = "too many spans",
 		[GMS_REASON_LENT] = "lent",
 		[GMS_REASON_ACCESS] = "in use",
+		[GMS_REASON_DESTROYED] = "destroyed",
 	};
 
 	return reason < GMS_REASON_COUNT ? name[reason] : "unknown";

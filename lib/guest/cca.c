@@ -35,7 +35,7 @@ static int admit_not_destroyed(struct gms_request *request, struct gms_range ran
 	    gms_find(request->space, range, destroyed, destroyed, &first))
 		return 0;
 	*npages = first - range.first;
-	return gms__request_blame(request, first, GMS_REASON_NONE, WAS_DESTROYED);
+	return gms__request_blame(request, first, GMS_REASON_DESTROYED, WAS_DESTROYED);
 }
 
 static bool words_are_right(const struct gms_request *request, uint64_t top)

@@ -322,17 +322,26 @@ static void charge(const struct gms_request *request, uint32_t kind)
 	(void)!gms_acct_charge(request->space, request->opts.tag, kind, 1, 0);
 }
 
+static void charge_all(const struct gms_request *request)
+{
+	if (request->opts.flags & GMS_REQUEST_NO_CHARGE)
+		return;
+	if (request->protocol == GMS_PROTOCOL_TDX_ACCEPT) {	/* an instruction */
+		charge(request, GMS_ACCT_ACCEPTS);
+		return;
+	}
+	charge(request, GMS_ACCT_GUEST_EXITS);
+	charge(request, GMS_ACCT_USER_EXITS);
+	if (request->protocol != GMS_PROTOCOL_KVM_FAULT)
+		charge(request, GMS_ACCT_HYPERCALLS);
+}
+
 void gms__request_finish(struct gms_request *request)
 {
 	if (!request->error && gms__request_whole(request))
 		request->error = request->stop_error;
 	request->step = GMS_REQUEST_DONE;
-	if (request->opts.flags & GMS_REQUEST_NO_CHARGE)
-		return;
-	charge(request, GMS_ACCT_GUEST_EXITS);
-	charge(request, GMS_ACCT_USER_EXITS);
-	if (request->protocol != GMS_PROTOCOL_KVM_FAULT)
-		charge(request, GMS_ACCT_HYPERCALLS);
+	charge_all(request);
 }
 
 int gms_request_run(struct gms_request *request)

@@ -38,7 +38,7 @@ pKVM: a page is shared, and once more
   answer   x0 0
   answer   x0 -3
 Arm CCA: pages are to be RAM; one of them was destroyed
-  done     128 of 256 pages in 1 commit, then destroyed, and not asked back at 0x103180
+  done     128 of 256 pages in 1 commit, then destroyed, and not asked back at 0x103180 (destroyed)
   answer   x0 0, x1 0x103180000, x2 1
 EOT
 

@@ -190,6 +190,7 @@ START_TEST(destroyed_pages_end_it)	/* _i: EMPTY, RAM */
 	ck_assert_uint_eq(realm.answer.x1, IPA(700));
 	ck_assert_uint_eq(realm.answer.x2, _i ? GMS_CCA_REJECT : GMS_CCA_ACCEPT);
 	ck_assert_uint_eq(result_of().error_gfn, 700);
+	ck_assert_uint_eq(result_of().error_reason, GMS_REASON_DESTROYED);
 	ck_assert_uint_eq(realm.calls, _i ? 1 : 3);
 	ck_assert_uint_eq(count(S | A, _i ? A : S), 100);
 	ck_assert_uint_eq(count(X, X), 2);

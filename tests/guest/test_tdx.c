@@ -490,7 +490,12 @@ START_TEST(a_round_trip_is_accepted_in_large_blocks)
 	ck_assert(guest_map(&guest, BIT47 | GPA(FX_2M), BIT47 | GPA(3 * FX_2M)));
 	ck_assert(guest_map(&guest, GPA(FX_2M), GPA(3 * FX_2M)));
 	ck_assert_uint_eq(result_of().splits, 0);
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_GUEST_EXITS), guest.calls);
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_ACCEPTS), 0);
 	ck_assert(guest_accept(FX_2M, 3 * FX_2M));
+	/* Two blocks of 2M; those of 1G are not asked for, as they are not aligned. */
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_ACCEPTS), 2);
+	ck_assert_uint_eq(fx_event(space, GMS_ACCT_GUEST_EXITS), guest.calls);
 	ck_assert_uint_eq(result_of().changed_pages, FX_2M);
 	ck_assert_uint_eq(count(S | A, A), 2 * FX_2M);
 }

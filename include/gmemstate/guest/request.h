@@ -64,7 +64,8 @@ enum gms_protocol {
 /**
  * Charge nothing to the ledger: the embedder counts exits himself. Without it a request
  * is one #GMS_ACCT_GUEST_EXITS and one #GMS_ACCT_USER_EXITS, and, but for a memory
- * fault, one #GMS_ACCT_HYPERCALLS, of its tag.
+ * fault, one #GMS_ACCT_HYPERCALLS, of its tag; TDX's acceptance, an instruction, is one
+ * #GMS_ACCT_ACCEPTS.
  */
 #define GMS_REQUEST_NO_CHARGE	(UINT32_C(1) << 2)
 
