@@ -377,6 +377,7 @@ START_TEST(steps_out_of_order_are_the_embedders_fault)
 	ck_assert_int_eq(gms_kvm_fault_begin(NULL, 0, 0, 4096), -EINVAL);
 	ck_assert_int_eq(gms_kvm_fault_end(request, &action), -EINVAL);
 	ck_assert_int_eq(gms_kvm_fault_end(NULL, &action), -EINVAL);
+	ck_assert_int_eq(gms_kvm_fault_end(request, NULL), -EINVAL);
 	ck_assert_int_eq(gms_kvm_fault(request, 0, 0, 4096, NULL), -EINVAL);
 	ck_assert_int_eq(gms_kvm_fault(NULL, 0, 0, 4096, &action), -EINVAL);
 
