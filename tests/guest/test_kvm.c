@@ -560,6 +560,25 @@ START_TEST(a_full_queue_of_faults_is_tried_again)
 }
 END_TEST
 
+/* Any allocation may be the one that fails: nothing of the request is done then. */
+START_TEST(want_of_memory_changes_nothing_and_is_tried_again)
+{
+	uint64_t failures = 0;
+	int64_t ret = EAGAIN;
+
+	for (; ret && failures < 100; failures++) {
+		ck_assert_uint_eq(fx_shared(space, ALL), 0);
+		fx_mem_fail_after(&mem, failures, true);
+		ret = call(GPA(PAGES - 100), 200, 0, GMS_KVM_FOR_PLATFORM);
+		fx_mem_heal(&mem);
+		ck_assert_int_eq(ret, ret ? EAGAIN : 0);
+		ck_assert_int_eq(result_of().error, ret ? -ENOMEM : 0);
+	}
+	ck_assert_uint_gt(failures, 1);
+	ck_assert_uint_eq(fx_shared(space, FX_RANGE(PAGES - 100, 200)), 200);
+}
+END_TEST
+
 START_TEST(once_reserved_nothing_is_allocated)
 {
 	uint64_t calls;
@@ -595,6 +614,7 @@ int main(void)
 	tcase_add_test(calls, chunks_and_stop_do_not_count);
 	tcase_add_loop_test(calls, errors_of_the_host_have_their_numbers, 0, ROWS(errors));
 	tcase_add_loop_test(calls, the_embedder_refuses_with_the_same_numbers, 0, ROWS(errors));
+	tcase_add_test(calls, want_of_memory_changes_nothing_and_is_tried_again);
 	tcase_add_test(calls, steps_out_of_order_are_the_embedders_fault);
 
 	tcase_add_checked_fixture(faults, setup, teardown);
