@@ -101,21 +101,23 @@ static bool has(const struct gms_request *request, gms_gfn gfn)
 	return false;
 }
 
-/* Those with the page that was refused: false if it is nobody's, or everybody's. */
+/*
+ * Those with the page that was refused: false if it is nobody's. Where memory ran out
+ * says nothing of who asked for too much.
+ */
 static bool put_aside(struct gms__group *group, const struct gms_convert_result *did)
 {
-	bool found = false, left = false;
+	bool found = false;
 
-	if (did->error_reason == GMS_REASON_NONE)
+	if (did->error_reason == GMS_REASON_NONE || did->error_reason == GMS_REASON_NO_MEMORY)
 		return false;
 	for (struct gms_request *one = group->first; one; one = one->next) {
 		if (one->aside)
 			continue;
 		one->aside = has(one, did->error_gfn);
 		found |= one->aside;
-		left |= !one->aside;
 	}
-	return found && left;
+	return found;
 }
 
 static void advance(struct gms__group *group)

@@ -25,8 +25,13 @@ static unsigned nrequests;
 
 static void setup(void)
 {
+	struct gms_space_opts opts;
+
 	fx_mem_init(&mem);
-	space = fx_plain_space(&mem);
+	GMS_INIT(&opts);
+	opts.mem = &mem.ops;
+	opts.access_wait_ns = GMS_FOREVER;
+	ck_assert_int_eq(gms_space_new(&space, &opts), 0);
 	host = fx_host_new(0, PAGES);
 	fx_region(space, FX_RANGE(0, PAGES), 9, D, host);
 	nrequests = 0;
@@ -369,6 +374,27 @@ START_TEST(a_first_chunk_goes_with_the_others)	/* _i: is it stopped? */
 }
 END_TEST
 
+/* What is refused lies in a later chunk of it. */
+START_TEST(a_first_chunk_is_not_to_blame_for_the_next)
+{
+	const gms_pin_id pin = pinned(2000);
+	struct gms_request_opts opts;
+	struct gms_request *one;
+
+	make(0, 0, 0);
+	opts = usual();
+	one = begin_with(&opts, 512);
+	add(one, 100, 3000, true);
+	gms__request_ready(one, 0);
+	ask(2000, 1, false);
+	run_all();
+	is_done(one, 0, 3000);
+	is_done(request[1], -EAGAIN, 0);
+	ck_assert_uint_eq(tag_event(TAG_GROUP, GMS_ACCT_PAGES_TO_SHARED), 512);
+	ck_assert_int_eq(gms_unpin(space, pin), 0);
+}
+END_TEST
+
 START_TEST(what_is_too_large_goes_by_itself)
 {
 	struct gms_request_opts opts;
@@ -546,6 +572,7 @@ static uint64_t run_many_parts(uint64_t pass, bool sticky, bool *failed)
 	*failed = mem.refused;
 	for (unsigned i = 0; i < 12; i++)
 		is_done(request[i], i == 5 ? -EAGAIN : 0, 199);
+	ck_assert_uint_le(stats_now().commits, 2);
 	ck_assert_int_eq(gms_unpin(space, pin), 0);
 	return fx_shared(space, FX_RANGE(0, 7000));
 }
@@ -676,11 +703,11 @@ static void until_came(uint64_t n)
 		pause_ms(1);
 }
 
-START_TEST(a_full_group_does_not_wait)
+/* Eight come at once. Is the second over before that, the machine is too slow to tell. */
+static bool eight_go_at_once(void)
 {
 	bool late = false;
 
-	make(8, SECOND, 0);
 	for (gms_gfn i = 0; i < 8; i++)
 		ask(i * 100, 10, true);
 	for (unsigned i = 0; i < 8; i++)
@@ -690,12 +717,26 @@ START_TEST(a_full_group_does_not_wait)
 		is_done(request[i], 0, 10);
 		late |= vcpu[i].took_ns >= SECOND;
 	}
-	if (!late) {	/* a machine so slow that the time was over has none of this */
-		stats_are(8, 0, 1, 0, 8);
-		ck_assert_uint_eq(host->flushes, 1);
-		ck_assert_uint_eq(fx_event(space, GMS_ACCT_COMMITS), 1);
-	}
-	ck_assert_uint_eq(tag_event(TAG_OWN, GMS_ACCT_HYPERCALLS), 8);
+	forget_requests();
+	return !late;
+}
+
+START_TEST(a_full_group_does_not_wait)
+{
+	unsigned tries = 0;
+	bool in_time;
+
+	do {
+		ck_assert_int_eq(gms_unshare(space, FX_RANGE(0, PAGES), NULL), 0);
+		fx_host_forget(host);
+		gms_collector_free(collector);
+		make(8, SECOND, 0);
+		in_time = eight_go_at_once();
+	} while (!in_time && ++tries < 10);
+	ck_assert(in_time);
+	stats_are(8, 0, 1, 0, 8);
+	ck_assert_uint_eq(host->flushes, 1);
+	ck_assert_uint_eq(tag_event(TAG_OWN, GMS_ACCT_HYPERCALLS), 8 * (tries + 1));
 }
 END_TEST
 
@@ -759,13 +800,10 @@ START_TEST(a_slow_one_holds_up_nobody)	/* _i: which is slow; 0 leads */
 	ck_assert_int_eq(gms_share(space, FX_RANGE(1000, 1), NULL), 0);
 	ck_assert_int_eq(gms_access_begin(space, FX_RANGE(1000, 1), 0, 0, &access), 0);
 	for (int i = 0; i < 4; i++) {
-		struct gms_request_opts opts = usual();
-
-		opts.wait_ns = GMS_FOREVER;
 		if (i == _i)
-			ask_with(&opts, 1000, 1, false);
+			ask(1000, 1, false);
 		else
-			ask_with(&opts, 100 * (gms_gfn)i, 10, true);
+			ask(100 * (gms_gfn)i, 10, true);
 		start((unsigned)i);
 		until_came((unsigned)i + 1);
 	}
@@ -886,6 +924,7 @@ int main(void)
 	tcase_add_loop_test(all, the_later_one_has_the_page, 0, 2);
 	tcase_add_test(all, holes_are_each_requests_own_matter);
 	tcase_add_loop_test(all, a_first_chunk_goes_with_the_others, 0, 2);
+	tcase_add_test(all, a_first_chunk_is_not_to_blame_for_the_next);
 	tcase_add_test(all, what_is_too_large_goes_by_itself);
 	tcase_add_test(all, who_wants_another_content_goes_by_himself);
 	tcase_add_test(all, nothing_to_convert_is_answered_without_a_commit);
