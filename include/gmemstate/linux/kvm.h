@@ -41,7 +41,8 @@ struct gms_kvm_slot {
 	uint64_t npages;		/**< Pages; 0 deletes the slot. */
 	void	*hva;			/**< Where the VMM has it mapped. */
 	uint64_t gmem_offset_bytes;	/**< Where in the guest_memfd. */
-	int32_t	 gmem_fd;		/**< guest_memfd, with #GMS_KVM_SLOT_GMEM. */
+	/** guest_memfd, with #GMS_KVM_SLOT_GMEM. To be kept open: a slot does not keep it. */
+	int32_t	 gmem_fd;
 	uint32_t slot;			/**< Slot number, address space in bits 31:16. */
 	uint32_t flags;			/**< GMS_KVM_SLOT_* bits. */
 	uint32_t reserved;		/**< 0. */
@@ -103,7 +104,11 @@ struct gms_kvm_memory_opts {
 	/** Where in the guest_memfd the page is that has offset 0 in the region's backing. */
 	uint64_t gmem_offset_bytes;
 	int32_t	 vm_fd;			/**< The VM. Not closed. */
-	int32_t	 gmem_fd;		/**< guest_memfd, or -1. Not closed. */
+	/**
+	 * guest_memfd, or -1. Not closed; keep it open as long as slots use it, which then
+	 * lose their private half.
+	 */
+	int32_t	 gmem_fd;
 	uint32_t flags;			/**< GMS_KVM_MEMORY_* bits. */
 	uint32_t reserved;		/**< 0. */
 };
