@@ -238,6 +238,7 @@ int main(void)
 	Suite *s = suite_create("same");
 	TCase *same = fx_case(s, "same");
 
+	(void)fx_seed();	/* one workload for all, drawn before tests fork */
 	tcase_add_checked_fixture(same, setup, NULL);
 	tcase_add_loop_test(same, the_same_pages_and_the_exits_it_takes, 0, GUEST_KINDS);
 	tcase_add_loop_test(same, a_collector_counts_the_same, 0, GUEST_KINDS);
