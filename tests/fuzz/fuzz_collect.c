@@ -2,10 +2,10 @@
 /*
  * fuzz_collect.c - requests of several vCPUs in one commit, gms_collector_run_all().
  *
- * Those of which the commit was all are over first, in order: all of them together are
- * one conversion in the model, which it must allow, and which must be what they come to
- * in order if they can be done in order. If the model allows it for all, none may be left.
- * Those that are left are carried out after them, one by one.
+ * All of them together are one conversion in the model. If it is refused, who has the page
+ * is left out, three times at most; what the others come to must be what they come to in
+ * order, if they can be done in order. They are over first. Those that were left out follow
+ * one by one.
  */
 #include <stdlib.h>
 #include <string.h>
@@ -16,7 +16,9 @@
 
 #define VCPUS	5u
 #define ROUNDS	3
+#define TRIES		3u
 #define COLLECT_PAGES	UINT64_C(131072)	/* most that joins, by default */
+#define NOBODYS		UINT64_MAX
 
 const char fuzz_name[] = "collect";
 
@@ -27,6 +29,7 @@ static const uint32_t profiles[] = {
 struct vcpu {
 	struct ask ask;
 	struct gms_request *request;
+	bool	 aside;		/* does not go with the others */
 };
 
 static struct gms_collector *collectors[GMS_PROFILE_COUNT];
@@ -74,24 +77,16 @@ static void note(void *ctx, struct gms_request *request)
 	order->request[order->n++] = request;
 }
 
-static const struct vcpu *vcpu_of(const struct vcpu *vcpus, const struct gms_request *request)
-{
-	while (vcpus->request != request)
-		vcpus++;
-	return vcpus;
-}
-
-/*
- * Pages that no region holds are left out by flags of each request: what is in one commit
- * is made of pages that there are.
- */
-static size_t add_changes(const struct world *w, const struct ask *ask, struct gms_change *changes)
+/* Parts that ask for something: how many, and of how many pages in all. */
+static size_t add_changes(const struct world *w, const struct ask *ask,
+			  struct gms_change *changes, uint64_t *npages)
 {
 	size_t n = 0;
 
 	for (uint32_t i = 0; i < ask->nparts; i++) {
 		if (!((ask->part[i].set | ask->part[i].clear) & w->known))
 			continue;
+		*npages += ask->part[i].range.npages;
 		changes[n] = ask->part[i];
 		if (changes[n].set & GMS_STATE_SHARED)
 			changes[n].clear |= GMS_STATE_ACCEPTED;
@@ -100,49 +95,114 @@ static size_t add_changes(const struct world *w, const struct ask *ask, struct g
 	return n;
 }
 
-static bool names_hole(const struct world *w, const struct ask *ask)
+/* The lowest page of a hole that these name, if their request minds, or the one given. */
+static gms_gfn lowest_hole(const struct gms_change *changes, size_t n, gms_gfn lowest)
 {
-	struct gms_change changes[ASK_PARTS];
-	const size_t n = add_changes(w, ask, changes);
-
-	if (ask->flags & GMS_REQUEST_HOLES)
-		return false;
 	for (size_t i = 0; i < n; i++) {
 		const struct gms_range range = changes[i].range;
 
-		for (gms_gfn at = range.first; at < range.first + range.npages; at++) {
+		for (gms_gfn at = range.first; at < range.first + range.npages && at < lowest; at++) {
 			if (world_index(at) < 0)
-				return true;
+				lowest = at;
 		}
+	}
+	return lowest;
+}
+
+/* All who are not aside as one conversion: its lowest refused page, or NOBODYS. */
+static gms_gfn convert_together(struct world *w, const struct vcpu *vcpus, unsigned n)
+{
+	static struct gms_change changes[VCPUS * ASK_PARTS];
+	gms_gfn hole = NOBODYS, refused = NOBODYS;
+	uint64_t npages = 0;
+	size_t nchanges = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		const struct ask *ask = &vcpus[i].ask;
+		size_t more;
+
+		if (vcpus[i].aside)
+			continue;
+		more = add_changes(w, ask, changes + nchanges, &npages);
+		if (!(ask->flags & GMS_REQUEST_HOLES))
+			hole = lowest_hole(changes + nchanges, more, hole);
+		nchanges += more;
+	}
+	if (hole == NOBODYS) {
+		(void)world_convert_all(w, changes, nchanges, WORLD_SKIP_HOLES, &refused);
+	} else {
+		static struct world copy;
+
+		copy = *w;
+		(void)world_convert_all(&copy, changes, nchanges, WORLD_SKIP_HOLES, &refused);
+	}
+	return hole < refused ? hole : refused;
+}
+
+static bool names(const struct ask *ask, gms_gfn gfn)
+{
+	for (uint32_t i = 0; i < ask->nparts; i++) {
+		if (gfn - ask->part[i].range.first < ask->part[i].range.npages)
+			return true;
 	}
 	return false;
 }
 
-/* The first @n of an order as one conversion, and in order: may they be? */
-static bool at_once(struct world *w, const struct vcpu *vcpus, const struct order *order,
-		    uint64_t n)
+/* Who has the page does not go with the others: false if that leaves all, or none. */
+static bool put_aside(struct vcpu *vcpus, unsigned n, gms_gfn gfn)
 {
-	static struct gms_change changes[VCPUS * ASK_PARTS];
-	static struct world in_order;
-	struct reply reply;
-	size_t nchanges = 0;
-	bool all = true;
+	unsigned put = 0, left = 0;
 
-	in_order = *w;
 	for (unsigned i = 0; i < n; i++) {
-		const struct ask *ask = &vcpu_of(vcpus, order->request[i])->ask;
-
-		if (names_hole(w, ask))
-			return false;
-		nchanges += add_changes(w, ask, changes + nchanges);
-		oracle_request(&in_order, ask, &reply);
-		all &= reply.part == ask->nparts;
+		if (vcpus[i].aside)
+			continue;
+		vcpus[i].aside = names(&vcpus[i].ask, gfn);
+		put += vcpus[i].aside;
+		left += !vcpus[i].aside;
 	}
-	if (world_convert_all(w, changes, nchanges, WORLD_SKIP_HOLES))
-		return false;
-	if (all && memcmp(in_order.state, w->state, sizeof(w->state)))
+	return put && left;
+}
+
+/* Who goes together, after three tries at most: it is done in the model. */
+static void go_together(struct world *w, struct vcpu *vcpus, unsigned n)
+{
+	struct gms_change changes[ASK_PARTS];
+
+	for (unsigned i = 0; i < n; i++) {
+		uint64_t npages = 0;
+
+		vcpus[i].aside = !add_changes(w, &vcpus[i].ask, changes, &npages) ||
+				 npages > COLLECT_PAGES;
+	}
+	for (unsigned tries = 0; tries < TRIES; tries++) {
+		const gms_gfn refused = convert_together(w, vcpus, n);
+
+		if (refused == NOBODYS)
+			return;
+		if (!put_aside(vcpus, n, refused))
+			break;
+	}
+	for (unsigned i = 0; i < n; i++)
+		vcpus[i].aside = true;
+}
+
+/* If those that went together can be done in order, that is what they come to. */
+static void check_order(const struct world *before, const struct world *w,
+			const struct vcpu *vcpus, unsigned n)
+{
+	static struct world copy;
+	struct reply reply;
+
+	copy = *before;
+	for (unsigned i = 0; i < n; i++) {
+		if (vcpus[i].aside)
+			continue;
+		oracle_request(&copy, &vcpus[i].ask, &reply);
+		if (reply.part < vcpus[i].ask.nparts)
+			return;
+	}
+	if (memcmp(copy.state, w->state, sizeof(w->state)))
 		fuzz_fail("together they come to something else than in order");
-	return true;
 }
 
 static void whole(const struct ask *ask, struct reply *reply)
@@ -152,63 +212,35 @@ static void whole(const struct ask *ask, struct reply *reply)
 		reply->pages += ask->part[i].range.npages;
 }
 
-/* Those that ask for nothing at all are over with the first, and count with the others. */
-static unsigned first_ones(const struct vcpu *vcpus, const struct order *order, uint64_t njoined)
-{
-	unsigned n = 0;
-
-	for (; n < order->n; n++) {
-		const bool empty = !vcpu_of(vcpus, order->request[n])->ask.nparts;
-
-		if (!empty && !njoined--)
-			break;
-	}
-	return n;
-}
-
-/* Do those from the @from-th on? Who asks for nothing need not go with others. */
-static bool asks_anything(const struct world *w, const struct vcpu *vcpus,
-			  const struct order *order, unsigned from)
-{
-	struct gms_change changes[ASK_PARTS];
-	size_t n = 0;
-
-	for (unsigned i = from; i < order->n; i++)
-		n += add_changes(w, &vcpu_of(vcpus, order->request[i])->ask, changes);
-	return n;
-}
-
 static void check(struct world *w, struct vcpu *vcpus, unsigned n, const struct order *order,
 		  uint64_t njoined)
 {
-	const unsigned nfirst = first_ones(vcpus, order, njoined);
+	static struct world before;
 	struct reply reply;
-	unsigned i = 0;
+	unsigned over = 0;
 
+	before = *w;
+	go_together(w, vcpus, n);
+	check_order(&before, w, vcpus, n);
 	fuzz_same("requests over", order->n, n);
-	if (asks_anything(w, vcpus, order, nfirst)) {
-		static struct world copy;
-		struct order given = { .n = n };
-		uint64_t pages = 0;
-
-		copy = *w;
-		for (unsigned k = 0; k < n; k++) {
-			given.request[k] = vcpus[k].request;
-			whole(&vcpus[k].ask, &reply);
-			pages = reply.pages > pages ? reply.pages : pages;
-		}
-		if (pages <= COLLECT_PAGES && at_once(&copy, vcpus, &given, n))
-			fuzz_fail("%u of %u went together, and all could have", nfirst, n);
+	/* Who has no part at all is over with the first. */
+	for (unsigned i = 0; i < n; i++) {
+		njoined -= !vcpus[i].aside;
+		if (vcpus[i].aside && vcpus[i].ask.nparts)
+			continue;
+		if (order->request[over++] != vcpus[i].request)
+			fuzz_fail("request %u of %u did not go with the others", i, n);
+		whole(&vcpus[i].ask, &reply);
+		ask_end(vcpus[i].request, &reply);
 	}
-	if (!at_once(w, vcpus, order, nfirst))
-		fuzz_fail("%u went together, and could not have", nfirst);
-	for (; i < nfirst; i++) {
-		whole(&vcpu_of(vcpus, order->request[i])->ask, &reply);
-		ask_end(order->request[i], &reply);
-	}
-	for (; i < n; i++) {
-		oracle_request(w, &vcpu_of(vcpus, order->request[i])->ask, &reply);
-		ask_end(order->request[i], &reply);
+	fuzz_same("joined, and should not have", njoined, 0);
+	for (unsigned i = 0; i < n; i++) {
+		if (!vcpus[i].aside || !vcpus[i].ask.nparts)
+			continue;
+		if (order->request[over++] != vcpus[i].request)
+			fuzz_fail("request %u of %u is out of order", i, n);
+		oracle_request(w, &vcpus[i].ask, &reply);
+		ask_end(vcpus[i].request, &reply);
 	}
 	world_compare(w);
 }

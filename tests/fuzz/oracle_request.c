@@ -115,7 +115,7 @@ static bool all_at_once(struct world *w, const struct ask *ask, struct reply *re
 		nchanges++;
 	}
 	if (world_convert_all(w, changes, nchanges, ask->flags & GMS_REQUEST_HOLES ?
-			      WORLD_SKIP_HOLES : 0))
+			      WORLD_SKIP_HOLES : 0, NULL))
 		return false;
 	for (unsigned i = 0; i < n; i++)
 		advance(ask, reply, pieces[i].change.range.npages);

@@ -263,7 +263,7 @@ static void sum_up(const struct world *w, const struct gms_change *change, gms_s
 }
 
 int world_convert_all(struct world *w, const struct gms_change *changes, size_t nchanges,
-		      unsigned flags)
+		      unsigned flags, gms_gfn *refused)
 {
 	static gms_state set[WORLD_PAGES], clear[WORLD_PAGES];
 	uint32_t reason;
@@ -276,9 +276,12 @@ int world_convert_all(struct world *w, const struct gms_change *changes, size_t 
 		if (!(flags & WORLD_SKIP_HOLES) && has_hole(changes[i].range))
 			return -ENOENT;
 	}
-	for (unsigned i = 0; !err && i < WORLD_PAGES; i++)
+	for (unsigned i = 0; !err && i < WORLD_PAGES; i++) {
 		err = world_refusal(w->state[i], world_after(w->state[i], set[i], clear[i]),
 				    w->held[i], &reason);
+		if (err && refused)
+			*refused = world_gfn(i);
+	}
 	for (unsigned i = 0; !err && i < WORLD_PAGES; i++)
 		w->state[i] = world_after(w->state[i], set[i], clear[i]);
 	return err;

@@ -113,10 +113,11 @@ gms_state world_after(gms_state old, gms_state set, gms_state clear);
 int world_refusal(gms_state old, gms_state new, uint8_t held, uint32_t *reason);
 /*
  * As gms_convert() in the model: all changes or none, what counts is what pages are before
- * and after all of them. 0, or the error of the lowest page that is refused.
+ * and after all of them. 0, or an error: of the lowest page that is refused, which goes to
+ * *@refused if that is not NULL, or that there is a hole.
  */
 int world_convert_all(struct world *w, const struct gms_change *changes, size_t nchanges,
-		      unsigned flags);
+		      unsigned flags, gms_gfn *refused);
 
 /* Hold pages, or freeze them: false, and nothing done, where they may not be, or enough are. */
 bool world_pin(struct world *w, gms_gfn first, uint64_t npages);
