@@ -99,6 +99,7 @@ int gms_tdx_accept_begin(struct gms_request *request, uint64_t rcx)
 		return err;
 	request->chunk_pages = GMS_REQUEST_WHOLE;	/* a block that is accepted in part */
 	request->words.tdx.gpa = rcx;			/* could not be accepted as one again */
+	request->words.tdx.level = level_of(request);	/* unless a look at it says more */
 	err = check_word(request, &range);
 	if (!err) {
 		gms__request_add(request, range, GMS_STATE_ACCEPTED, 0)->order = order_of(request);

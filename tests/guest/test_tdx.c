@@ -315,6 +315,21 @@ START_TEST(the_embedder_may_refuse)
 }
 END_TEST
 
+/* Nothing of what the same request held before goes to the guest. */
+START_TEST(what_was_asked_before_is_not_answered)	/* _i: the level */
+{
+	const uint64_t buffer[2] = { 0, UINT64_C(0x00200000dead0000) };
+	uint64_t rax;
+
+	make();
+	ck_assert_int_eq(gms_snp_psc_begin(request, buffer, sizeof(buffer)), 0);
+	ck_assert_int_eq(gms_tdx_accept_begin(request, (uint64_t)_i), 0);
+	ck_assert_int_eq(gms_request_refuse(request, -EALREADY), 0);
+	ck_assert_int_eq(gms_tdx_accept_end(request, &rax), 0);
+	ck_assert_uint_eq(rax, GMS_TDX_PAGE_ALREADY_ACCEPTED | (unsigned)_i);
+}
+END_TEST
+
 START_TEST(steps_out_of_order_are_refused)
 {
 	uint64_t word;
@@ -640,6 +655,7 @@ int main(void)
 	tcase_add_test(map, a_host_that_fails_ends_it);
 	tcase_add_loop_test(map, one_chunk_is_one_commit, 0, 3);
 	tcase_add_test(map, the_embedder_may_refuse);
+	tcase_add_loop_test(map, what_was_asked_before_is_not_answered, 0, 2);
 	tcase_add_test(map, steps_out_of_order_are_refused);
 	tcase_add_loop_test(map, seventy_terabytes_are_one_call, 0, 2);
 	tcase_add_loop_test(map, chunks_of_it_are_bounded_by_what_a_call_may_do, 0, 2);
