@@ -308,6 +308,29 @@ START_TEST(what_was_shared_in_between_is_accepted_no_more)	/* _i: part by part? 
 }
 END_TEST
 
+/* Nobody told the host to unmap it: what its bit says is so. */
+START_TEST(what_was_private_in_between_stays_mapped)	/* _i: part by part? */
+{
+	const gms_state mapped = S | GMS_STATE_HOST_MAPPED;
+	const struct gms_change change = { FX_RANGE(10, 1), mapped, 0 };
+	struct gms_request_result result;
+
+	ck_assert_int_eq(gms_convert(space, &change, 1, NULL, NULL), 0);
+	make(NULL);
+	begin(GMS_REQUEST_WHOLE);
+	add(10, 1, false);
+	add(10, 1, true);
+	if (_i)
+		add(PAGES, 1, true);
+	gms__request_ready(request, 0);
+	result = run();
+	ck_assert_int_eq(result.error, _i ? -ENOENT : 0);
+	ck_assert_uint_eq(result.parts_done, 2);
+	ck_assert_uint_eq(gms_state_at(space, 10) & mapped, _i ? S : mapped);
+	ck_assert_uint_eq(host->calls, _i ? 3 : 1);
+}
+END_TEST
+
 START_TEST(stop_is_not_asked_before_what_is_not_admitted)
 {
 	struct gms_request_result result;
@@ -402,6 +425,7 @@ int main(void)
 	tcase_add_loop_test(run_case, holes_are_refused_or_passed_over, 0, 2);
 	tcase_add_loop_test(run_case, what_is_not_admitted_ends_the_request, 0, 2);
 	tcase_add_loop_test(run_case, what_was_shared_in_between_is_accepted_no_more, 0, 2);
+	tcase_add_loop_test(run_case, what_was_private_in_between_stays_mapped, 0, 2);
 	tcase_add_test(run_case, stop_is_not_asked_before_what_is_not_admitted);
 	tcase_add_test(run_case, refused_by_the_embedder_changes_nothing);
 	tcase_add_test(run_case, parts_are_looked_at_by_number);

@@ -20,7 +20,7 @@
  * carried out one by one, up to the one that fails. Either way the pages come to the
  * same state, which is that of the parts done in order; but what a page was in
  * between, where parts of one request contradict each other, is not seen by backends
- * and listeners.
+ * and listeners, so that a shared page that turns twice stays #GMS_STATE_HOST_MAPPED.
  *
  * A vCPU keeps one struct gms_request and uses it again: no call but the first
  * allocates once memory is reserved (gms_space_reserve()).
@@ -76,7 +76,11 @@ enum gms_protocol {
 struct gms_request_opts {
 	size_t	 size;		/**< Bytes of this struct the caller knows. */
 	uint32_t flags;		/**< GMS_REQUEST_* bits. */
-	uint32_t content;	/**< enum gms_content: handed to backends with what turns. */
+	/**
+	 * enum gms_content: handed to backends with what turns. Where a backend fails, any
+	 * page of the request may be zeroed, or of the commit with others: see gms_convert().
+	 */
+	uint32_t content;
 	gms_tag	 tag;		/**< Who asks, for the ledger; 0: nobody. */
 	/**
 	 * Most pages that a call looks after; 0: no limit. A protocol that can say how far
