@@ -9,10 +9,12 @@
  *   G6  The first of those that wait is their leader, from when it comes until it takes
  *       them all, itself too. It then has a group that nobody can join, and the next to
  *       come leads another.
- *   G7  The batch is whoever's who has set committing.
- *   G8  A leader sleeps only while a commit runs, whose end wakes it, or until its time
- *       is over, which whoever fills the group cuts short. What it sleeps for it looks at
- *       with the lock held, before it sleeps and after.
+ *   G7  Commits take turns: who is ready to commit takes the next number, and the batch
+ *       is whoever's who has the number that is served. A vCPU waits for those that were
+ *       ready before it, however fast an event loop comes again.
+ *   G8  A leader sleeps until its time is over, which whoever fills the group cuts short,
+ *       and then until its turn, of which the end of each commit tells it. What it sleeps
+ *       for it looks at with the lock held, before it sleeps and after.
  *   G9  A request is its leader's while it is seated, and the leader looks at it no more
  *       once it is not. Its own thread sees that with the lock held, and only then returns.
  *
@@ -43,8 +45,8 @@ struct gms_collector {
 
 	struct gms__lock lock;		/* guards all below */
 	struct gms__group waiting;	/* G6 */
-	bool	 committing;
-	pthread_cond_t idle;		/* a commit is over; for who leads nobody */
+	uint64_t served, next;		/* G7: numbers */
+	pthread_cond_t turn;		/* a commit is over; for who leads nobody */
 	struct gms_collector_stats stats;
 };
 
@@ -62,7 +64,7 @@ static bool make_lock(struct gms_collector *collector)
 {
 	if (gms__lock_init(&collector->lock, GMS__RANK_COLLECT, 0))
 		return false;
-	if (gms__cond_init(&collector->idle))
+	if (gms__cond_init(&collector->turn))
 		return true;
 	gms__lock_fini(&collector->lock);
 	return false;
@@ -109,7 +111,7 @@ void gms_collector_free(struct gms_collector *collector)
 	if (!collector)
 		return;
 	gms_batch_free(collector->batch);
-	gms__cond_fini(&collector->idle);
+	gms__cond_fini(&collector->turn);
 	gms__lock_fini(&collector->lock);
 	gms__mem_free(&collector->space->map.mem, collector, sizeof(*collector));
 }
@@ -136,13 +138,13 @@ static void end_commit(struct gms_collector *collector, const struct gms__group 
 	for (const struct gms_request *one = group->first; one; one = one->next)
 		joined += !one->aside && gms__request_over(one);
 	gms__lock(&collector->lock);
-	collector->committing = false;
+	collector->served++;
 	stats->joined += joined;
 	stats->alone += group->n - joined;
 	stats->commits += group->commits;
 	stats->refused += group->refused;
 	stats->largest = gms__max(stats->largest, group->tried);
-	gms__cond_wake(&collector->idle);
+	gms__cond_wake_all(&collector->turn);
 	if (collector->waiting.first)
 		gms__cond_wake(&collector->waiting.first->told);
 	gms__unlock(&collector->lock);
@@ -150,19 +152,19 @@ static void end_commit(struct gms_collector *collector, const struct gms__group 
 
 /* --- Of threads that wait for each other --- */
 
-/* Until it is time to go: enough have come, or nobody is to be waited for any more. */
+/* Until enough have come, or it is time; then until it is its turn. */
 static void lead(struct gms_collector *collector, struct gms_request *request)
 {
 	const struct gms_collector_opts *opts = &collector->opts;
 	bool late = !opts->wait_ns || opts->most_requests == 1;
 	const uint64_t until_ns = late ? 0 : gms__clock_after(opts->wait_ns);
+	uint64_t mine;
 
-	while (collector->committing || (!late && collector->waiting.n < opts->most_requests)) {
-		if (collector->committing)
-			gms__cond_wait(&request->told, &collector->lock, GMS_FOREVER);
-		else
-			late = !gms__cond_wait(&request->told, &collector->lock, until_ns);
-	}
+	while (!late && collector->waiting.n < opts->most_requests)
+		late = !gms__cond_wait(&request->told, &collector->lock, until_ns);
+	mine = collector->next++;
+	while (collector->served != mine)
+		gms__cond_wait(&request->told, &collector->lock, GMS_FOREVER);
 }
 
 static void follow(struct gms_collector *collector, struct gms_request *request)
@@ -209,7 +211,6 @@ void gms__collect(struct gms_collector *collector, struct gms_request *request)
 			lead(collector, request);
 			group = collector->waiting;
 			gms__group_init(&collector->waiting);
-			collector->committing = true;
 		}
 	}
 	gms__unlock(&collector->lock);
@@ -246,11 +247,13 @@ static int seat_all(struct gms_collector *collector, struct gms_request *const *
 
 static void begin_commit(struct gms_collector *collector, size_t nrequests)
 {
+	uint64_t mine;
+
 	gms__lock(&collector->lock);
 	collector->stats.requests += nrequests;
-	while (collector->committing)
-		gms__cond_wait(&collector->idle, &collector->lock, GMS_FOREVER);
-	collector->committing = true;
+	mine = collector->next++;
+	while (collector->served != mine)
+		gms__cond_wait(&collector->turn, &collector->lock, GMS_FOREVER);
 	gms__unlock(&collector->lock);
 }
 

@@ -880,6 +880,70 @@ START_TEST(while_one_commits_the_next_gathers)
 }
 END_TEST
 
+/* Which commit is the vCPU's, whose page is at TURN_VCPU: the first is held up. */
+#define TURN_COMMITS	200
+#define TURN_VCPU	(2 * PAGES + 4000)
+static gms_gfn turn_log[2 * TURN_COMMITS];
+static unsigned nturns;
+
+static int log_turn(void *ctx, const struct gms_host_run *run, size_t nruns, size_t *ndone,
+		    struct gms_charge *charge)
+{
+	turn_log[nturns++] = run->first;
+	return slow_map(ctx, run, nruns, ndone, charge);
+}
+
+static void *run_again_and_again(void *arg)
+{
+	struct vcpu *me = arg;
+	struct gms_request *one = me->request;
+
+	for (gms_gfn i = 0; !me->err && i < TURN_COMMITS; i++) {
+		if (i) {
+			(void)!gms__request_end(one, GMS_PROTOCOL_SNP_PSC);
+			(void)!gms__request_begin(one, GMS_PROTOCOL_SNP_PSC, GMS_REQUEST_WHOLE);
+			add(one, 2 * PAGES + i, 1, true);
+			gms__request_ready(one, 0);
+		}
+		me->err = gms_collector_run_all(collector, &one, 1, NULL, NULL);
+	}
+	return NULL;
+}
+
+/* A vCPU that came while an event loop committed is next, and not the loop once more. */
+START_TEST(a_loop_overtakes_nobody)
+{
+	struct gms_backend backend;
+	struct gms_region_opts region;
+
+	GMS_INIT(&backend);
+	backend.map_host = log_turn;
+	GMS_INIT(&region);
+	region.first = 2 * PAGES;
+	region.npages = PAGES;
+	region.state = D;
+	region.backend = &backend;
+	ck_assert_int_eq(gms_region_add(space, &region, NULL), 0);
+	atomic_store(&hold, true);
+	atomic_store(&held, false);
+	nturns = 0;
+	make(4, 0, 0);
+	vcpu[0].request = ask(2 * PAGES, 1, true);
+	vcpu[0].err = 0;
+	ck_assert_int_eq(pthread_create(&vcpu[0].thread, NULL, run_again_and_again, &vcpu[0]), 0);
+	while (!atomic_load(&held))
+		pause_ms(1);
+	ask(TURN_VCPU, 1, true);
+	start(1);
+	until_came(2);
+	atomic_store(&hold, false);
+	join(1);
+	join(0);
+	ck_assert_uint_eq(nturns, TURN_COMMITS + 1);
+	ck_assert_uint_eq(turn_log[1], TURN_VCPU);
+}
+END_TEST
+
 static void *run_list(void *arg)
 {
 	struct vcpu *me = arg;
@@ -941,6 +1005,7 @@ int main(void)
 	tcase_add_test(wait, who_has_nothing_to_convert_waits_for_nobody);
 	tcase_add_loop_test(wait, a_slow_one_holds_up_nobody, 0, 4);
 	tcase_add_test(wait, while_one_commits_the_next_gathers);
+	tcase_add_test(wait, a_loop_overtakes_nobody);
 	tcase_add_test(wait, loops_and_threads_take_turns);
 	return fx_run(s);
 }

@@ -112,9 +112,9 @@ typedef void gms_request_done_fn(void *ctx, struct gms_request *request);
 /**
  * @brief Carry out requests that were gathered already, as one commit.
  *
- * Waits for no others, only for a commit that runs. What does not go through with the
- * others is carried out after them, one by one in the order given; that may wait for
- * accesses, as the options of the request say.
+ * Waits for no others, only for commits that were ready before it. What does not go
+ * through with the others is carried out after them, one by one in the order given; that
+ * may wait for accesses, as the options of the request say.
  *
  * @param collector Whose options count, but for wait_ns and most_requests. The requests
  *                  need not have been made with it.
