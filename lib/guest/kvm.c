@@ -66,7 +66,7 @@ static int take_call(struct gms_request *request, uint64_t nr, uint64_t gpa, uin
 	    !gms__pages_of(request, gpa, npages << GMS_PAGE_SHIFT, &range))
 		return -EINVAL;
 	if (too_long(request, range))
-		return -E2BIG;
+		return -EMSGSIZE;
 	turn(request, range, attributes & GMS_KVM_MAP_PRIVATE)->order = hinted_order(attributes);
 	return 0;
 }
@@ -89,9 +89,9 @@ static const struct {
 	int number;
 } call_errors[] = {
 	{ -EINVAL, GMS_KVM_EINVAL },	     { -ENOSYS, GMS_KVM_ENOSYS },
-	{ -E2BIG, GMS_KVM_E2BIG },	     { -EOPNOTSUPP, GMS_KVM_EOPNOTSUPP },
+	{ -EMSGSIZE, GMS_KVM_E2BIG },	     { -E2BIG, GMS_KVM_E2BIG },
 	{ -ENOENT, GMS_KVM_EFAULT },	     { -EFAULT, GMS_KVM_EFAULT },
-	{ -EHWPOISON, GMS_KVM_EFAULT },
+	{ -EHWPOISON, GMS_KVM_EFAULT },	     { -EOPNOTSUPP, GMS_KVM_EOPNOTSUPP },
 };
 
 static int64_t for_guest(int error)
@@ -172,7 +172,7 @@ static int take_fault(struct gms_request *request, uint64_t flags, uint64_t gpa,
 		return 0;
 	}
 	if (too_long(request, range))
-		return -E2BIG;
+		return -EMSGSIZE;
 	turn(request, range, flags & GMS_KVM_FAULT_PRIVATE);
 	return 0;
 }

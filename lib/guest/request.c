@@ -14,7 +14,8 @@
 
 #define GPA_BITS	52u
 #define GPA_BITS_LEAST	32u
-#define FLAGS		(GMS_REQUEST_HOLES | GMS_REQUEST_NO_WAIT | GMS_REQUEST_NO_CHARGE)
+#define FLAGS		(GMS_REQUEST_HOLES | GMS_REQUEST_NO_WAIT | GMS_REQUEST_NO_CHARGE | \
+			 GMS_REQUEST_PUT_OFF)
 
 static int check_opts(struct gms_request_opts *opts, const struct gms_space *space)
 {

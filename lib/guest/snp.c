@@ -219,10 +219,13 @@ static void write_back(const struct gms_request *request, unsigned char *buffer)
 		write_cur_entry(buffer, at);
 }
 
-/* Refused for now by the embedder: a conversion that says so says why. */
+/* For now: the embedder said so, or a page is held and he wants that. */
 static bool is_put_off(const struct gms_request *request)
 {
-	return request->error == -EAGAIN && request->error_reason == GMS_REASON_NONE;
+	if (request->error == -EAGAIN && request->error_reason == GMS_REASON_NONE)
+		return true;
+	return (request->opts.flags & GMS_REQUEST_PUT_OFF) &&
+	       (request->error == -EAGAIN || request->error == -EBUSY);
 }
 
 static uint64_t info_of(const struct gms_request *request)

@@ -25,7 +25,7 @@ static struct kvm_answer refused(int error)
 	}
 	if (error == -EINVAL)
 		answer.guest = -22;
-	if (error == -E2BIG)
+	if (error == -EMSGSIZE)
 		answer.guest = -7;
 	if (error == -ENOSYS)
 		answer.guest = -1000;
@@ -43,7 +43,7 @@ static struct kvm_answer turn(struct world *w, const struct kvm_rules *rules, ui
 	int err;
 
 	if (npages > rules->most_pages)
-		return refused(-E2BIG);
+		return refused(-EMSGSIZE);
 	err = world_convert(w, (struct gms_range){ gpa / 4096, npages }, private ? 0 : shared,
 			    private ? shared : 0, rules->holes ? WORLD_SKIP_HOLES : 0, &did);
 	if (err)

@@ -422,6 +422,36 @@ START_TEST(the_embedder_may_refuse)	/* _i: for now, for good, in a word of ours,
 }
 END_TEST
 
+/* _i: pinned, frozen; and put off or not. */
+START_TEST(what_is_held_may_be_put_off)
+{
+	const uint64_t entries[] = { P4(SHARED, 9, 0), P4(PRIVATE, 7, 0) };
+	const bool frozen = _i & 1, put_off = _i & 2;
+	gms_pin_id pin = 0;
+
+	ck_assert_int_eq(gms_share(space, FX_RANGE(7, 1), NULL), 0);
+	if (frozen)
+		ck_assert_int_eq(gms_freeze(space, FX_RANGE(7, 1), 0, NULL), 0);
+	else
+		ck_assert_int_eq(gms_pin(space, FX_RANGE(7, 1), GMS_PIN_LONGTERM, 1, &pin, NULL), 0);
+	make(put_off ? GMS_REQUEST_PUT_OFF : 0, 0);
+	psc_fill(&memory, 0, 1, entries, 2);
+	ck_assert_uint_eq(psc_ask(request, &memory, ALL), put_off ? 0 : GMS_SNP_PSC_GENERIC);
+	ck_assert_uint_eq(psc_cur_entry(&memory), 1);
+	ck_assert_uint_eq(psc_ask(request, &memory, ALL), put_off ? 0 : GMS_SNP_PSC_GENERIC);
+	if (frozen)
+		ck_assert_int_eq(gms_thaw(space, FX_RANGE(7, 1), NULL), 0);
+	else
+		ck_assert_int_eq(gms_unpin(space, pin), 0);
+	ck_assert_uint_eq(psc_ask(request, &memory, ALL), 0);
+	ck_assert_uint_eq(psc_cur_entry(&memory), 2);
+	ck_assert_uint_eq(fx_shared(space, FX_ALL), 1);
+	/* A hole is held by nobody. */
+	psc_fill(&memory, 0, 0, (const uint64_t[]){ P4(SHARED, 4096, 0) }, 1);
+	ck_assert_uint_eq(psc_ask(request, &memory, ALL), GMS_SNP_PSC_GENERIC);
+}
+END_TEST
+
 START_TEST(mistakes_of_the_embedder_are_refused)
 {
 	const uint64_t entry = P4(SHARED, 7, 0), word = P4(SHARED, 7, 0x014);
@@ -523,6 +553,7 @@ int main(void)
 
 	tcase_add_checked_fixture(calls, setup, teardown);
 	tcase_add_loop_test(calls, the_embedder_may_refuse, 0, 4);
+	tcase_add_loop_test(calls, what_is_held_may_be_put_off, 0, 4);
 	tcase_add_test(calls, mistakes_of_the_embedder_are_refused);
 	tcase_add_test(calls, a_request_that_was_begun_may_be_begun_anew);
 	tcase_add_test(calls, once_reserved_nothing_is_allocated);

@@ -25,7 +25,7 @@ GMS_BEGIN_DECLS
 /** KVM_HC_MAP_GPA_RANGE, the hypercall that shares and unshares. */
 #define GMS_KVM_MAP_GPA_RANGE	12
 
-/** Of its attributes: log2 of 512 to what the guest would like it mapped with. A hint. */
+/** Of its attributes: what the guest would like it mapped with, 0: 4K, 1: 2M, 2: 1G. A hint. */
 #define GMS_KVM_MAP_PAGE_SIZE	UINT64_C(0xf)
 /** Of its attributes: private; clear: shared. */
 #define GMS_KVM_MAP_PRIVATE	(UINT64_C(1) << 4)
@@ -132,8 +132,9 @@ enum gms_kvm_action {
 	/**
 	 * Run it: the pages are as it wanted them. After a userfault: the page is here, so
 	 * clear its bit of the bitmap, if that is still set, and run it. If the same fault
-	 * comes again and again while nothing turns (gms_request_result::changed_pages),
-	 * KVM has no such page to give: a private one in a slot without guest_memfd.
+	 * comes again and again while nothing turns (gms_request_result::changed_pages; with a
+	 * collector that is not told: ask gms_state_at() before), KVM has no such page to give:
+	 * a private one in a slot without guest_memfd.
 	 */
 	GMS_KVM_RESUME = 0,
 	/**

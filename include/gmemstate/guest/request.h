@@ -62,12 +62,22 @@ enum gms_protocol {
 /** Do not wait for accesses (access.h) that are in the way. */
 #define GMS_REQUEST_NO_WAIT	(UINT32_C(1) << 1)
 /**
- * Charge nothing to the ledger: the embedder counts exits himself. Without it a request
+ * Charge nothing to the ledger: the embedder counts exits himself, or the backend of a
+ * model does (gms_model_new()), whose paths begin with the guest's exit. Without it a request
  * is one #GMS_ACCT_GUEST_EXITS and one #GMS_ACCT_USER_EXITS, and, but for a memory
  * fault, one #GMS_ACCT_HYPERCALLS, of its tag; TDX's acceptance, an instruction, is one
  * #GMS_ACCT_ACCEPTS.
  */
 #define GMS_REQUEST_NO_CHARGE	(UINT32_C(1) << 2)
+
+/**
+ * What is held (-EAGAIN, -EBUSY) is put off, where the protocol could say so and its host
+ * does not: SNP's buffer is answered without an error, and the guest sends the rest
+ * again, at once and as often as it takes. Without it the guest hears of an error, as it
+ * does from KVM, and Linux as a guest does not live on after that. TDX, pKVM and CCA put
+ * off anyway; a hypercall of KVM and SNP's MSR have no word for it.
+ */
+#define GMS_REQUEST_PUT_OFF	(UINT32_C(1) << 3)
 
 /** As gms_request_opts::chunk_pages: all at once, whatever the protocol's host does. */
 #define GMS_REQUEST_WHOLE	UINT64_MAX
@@ -77,7 +87,7 @@ struct gms_request_opts {
 	size_t	 size;		/**< Bytes of this struct the caller knows. */
 	uint32_t flags;		/**< GMS_REQUEST_* bits. */
 	/**
-	 * enum gms_content: handed to backends with what turns. Where a backend fails, any
+	 * enum gms_content, handed to backends with what turns; 0: #GMS_CONTENT_ANY. Where a backend fails, any
 	 * page of the request may be zeroed, or of the commit with others: see gms_convert().
 	 */
 	uint32_t content;
@@ -109,7 +119,8 @@ struct gms_request_opts {
 	struct gms_collector *collector;
 	/**
 	 * Bits of a guest-physical address, 32 to 52; 0: 52. With TDX and CCA the highest
-	 * of them is the one that says shared (unprotected). Addresses beyond are refused.
+	 * of them is the one that says shared (unprotected): set it to the guest's GPAW, 48 or
+	 * 52, or to the realm's IPA width. Addresses beyond are refused.
 	 */
 	uint32_t gpa_bits;
 	uint32_t reserved;	/**< 0. */
@@ -167,7 +178,7 @@ struct gms_request_result {
  * @param opts  NULL for defaults. Copied.
  * @retval 0       Made; it is #GMS_REQUEST_IDLE.
  * @retval -EINVAL NULL; unknown flag or content; @c gpa_bits out of its bounds; a
- *                 collector of another space.
+ *                 collector of another space; a size smaller than its own member.
  * @retval -E2BIG  @p opts has a nonzero member this library does not know.
  * @retval -ENOMEM Out of memory.
  * @par On error
