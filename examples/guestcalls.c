@@ -4,7 +4,7 @@
  * it comes, what the library makes of it, and what goes back.
  *
  * A guest of 64 MiB at 4 GiB. A device holds page 0x100480: who wants it private is
- * told to come again, each in his own words.
+ * told how far he came, and comes again when it is free.
  *
  *   cc guestcalls.c $(pkg-config --cflags --libs gmemstate)
  */

@@ -15,6 +15,8 @@
  *     them: a request that is refused, that would have to wait for an access, that is
  *     too large, that wants another content (gms_request_opts::content), or that has
  *     further chunks, goes on by itself on its own thread, as without a collector.
+ *   - A backend that takes long takes it from all that are in the commit, and from the
+ *     next one.
  *   - Requests in one commit leave pages as if carried out in the order in which they
  *     came; what a page was in between is not seen by backends and listeners.
  *   - A request that asks for nothing, or is wrong as a whole, waits for nobody.

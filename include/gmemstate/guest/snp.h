@@ -97,6 +97,11 @@ gms_snp_psc_begin(struct gms_request *request, const void *buffer, size_t bytes)
  * header, last, if it moved. Nothing else is stored to. An entry comes back in one
  * piece, as it was read: what says how much is done also says of what.
  *
+ * A page that is held (-EAGAIN, -EBUSY in gms_request_result::error) is
+ * #GMS_SNP_PSC_GENERIC like any other, as with KVM, and Linux guests end there. Who would
+ * rather have the guest try again writes 0 into the GHCB instead, later if he can tell
+ * when the page is free: the buffer says from where on.
+ *
  * @param request        A request of gms_snp_psc_begin() that is #GMS_REQUEST_DONE.
  * @param buffer         The same buffer.
  * @param sw_exit_info_2 Where the GHCB's field of that name goes; sw_exit_info_1 is 0.
