@@ -98,9 +98,8 @@ gms_snp_psc_begin(struct gms_request *request, const void *buffer, size_t bytes)
  * piece, as it was read: what says how much is done also says of what.
  *
  * A page that is held (-EAGAIN, -EBUSY in gms_request_result::error) is
- * #GMS_SNP_PSC_GENERIC like any other, as with KVM, and Linux guests end there. Who would
- * rather have the guest try again writes 0 into the GHCB instead, later if he can tell
- * when the page is free: the buffer says from where on.
+ * #GMS_SNP_PSC_GENERIC like any other, as with KVM, and Linux guests end there. With
+ * #GMS_REQUEST_PUT_OFF it is 0, and the guest tries again: the buffer says from where on.
  *
  * @param request        A request of gms_snp_psc_begin() that is #GMS_REQUEST_DONE.
  * @param buffer         The same buffer.
