@@ -3,9 +3,9 @@
  * run.c - carry out a request; see run.h.
  *
  * A window is tried as one conversion, without waiting for accesses if there is more
- * than one part in it. If it is refused its parts are carried out in order, one
- * conversion each, up to the one that fails: a guest pays for what it asks with twice the
- * work at most.
+ * than one part in it. If it is refused, or there is no memory for it, its parts are
+ * carried out in order, one conversion each, up to the one that fails: a guest pays for
+ * what it asks with twice the work at most.
  *
  *   N1  A request's place moves over what is converted, and over nothing else.
  *   N2  error is set only while the part at place cannot go on, or at the end (R3).
@@ -288,14 +288,13 @@ static bool carry_whole(struct gms_request *request, const struct gms__window *w
 static void carry_window(struct gms_request *request)
 {
 	struct gms__window window;
+	int err;
 
 	gms_batch_clear(request->batch);
-	request->error = gms__request_window(request, request->batch, &window);
-	if (request->error)
-		return;
-	if (!window.nchanges)
+	err = gms__request_window(request, request->batch, &window);
+	if (!err && !window.nchanges)
 		gms__request_advance(request, &window);
-	else if (window.nchanges == 1 || !carry_whole(request, &window))
+	else if (err || window.nchanges == 1 || !carry_whole(request, &window))
 		carry_parts(request, &window);
 }
 

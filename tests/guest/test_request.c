@@ -391,6 +391,33 @@ START_TEST(parts_are_looked_at_by_number)
 }
 END_TEST
 
+/* The last part lies in more regions than there is room for changes. */
+START_TEST(without_memory_for_all_what_comes_before_is_done)
+{
+	struct gms_request_result result;
+	struct gms_request_opts opts;
+
+	for (gms_gfn i = 0; i < PAGES / 2; i++)
+		fx_region(space, FX_RANGE(PAGES + 2 * i + 1, 1), 0, D, NULL);
+	GMS_INIT(&opts);
+	opts.flags = GMS_REQUEST_HOLES;
+	make(&opts);
+	ck_assert_int_eq(gms_space_reserve(space, 16), 0);
+	begin(GMS_REQUEST_WHOLE);
+	add(10, 1, true);
+	add(12, 1, true);
+	add(PAGES, PAGES, true);
+	gms__request_ready(request, 0);
+	fx_mem_fail_after(&mem, 0, true);
+	result = run();
+	fx_mem_heal(&mem);
+	ck_assert_int_eq(result.error, -ENOMEM);
+	ck_assert_uint_eq(result.parts_done, 2);
+	ck_assert_uint_eq(result.commits, 2);
+	ck_assert_uint_eq(fx_shared(space, FX_ALL), 2);
+}
+END_TEST
+
 START_TEST(once_reserved_nothing_is_allocated)
 {
 	uint64_t calls;
@@ -429,6 +456,7 @@ int main(void)
 	tcase_add_test(run_case, stop_is_not_asked_before_what_is_not_admitted);
 	tcase_add_test(run_case, refused_by_the_embedder_changes_nothing);
 	tcase_add_test(run_case, parts_are_looked_at_by_number);
+	tcase_add_test(run_case, without_memory_for_all_what_comes_before_is_done);
 	tcase_add_test(run_case, once_reserved_nothing_is_allocated);
 	return fx_run(s);
 }
