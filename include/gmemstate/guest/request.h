@@ -87,8 +87,9 @@ struct gms_request_opts {
 	size_t	 size;		/**< Bytes of this struct the caller knows. */
 	uint32_t flags;		/**< GMS_REQUEST_* bits. */
 	/**
-	 * enum gms_content, handed to backends with what turns; 0: #GMS_CONTENT_ANY. Where a backend fails, any
-	 * page of the request may be zeroed, or of the commit with others: see gms_convert().
+	 * enum gms_content, handed to backends with what turns; 0: #GMS_CONTENT_ANY. Where
+	 * a backend fails that was asked for zeros, any page of the request may have them,
+	 * or of the commit with others: see gms_convert().
 	 */
 	uint32_t content;
 	gms_tag	 tag;		/**< Who asks, for the ledger; 0: nobody. */
