@@ -83,7 +83,8 @@ gms_cca_ripas_begin(struct gms_request *request, uint64_t base, uint64_t top, ui
  * or because the request was stopped, the realm is to ask again: #GMS_CCA_ACCEPT. If it
  * is for another reason, a page that is DESTROYED without #GMS_CCA_CHANGE_DESTROYED among
  * them, and RAM was asked for: #GMS_CCA_REJECT. Nobody can reject EMPTY: the protocol
- * makes of that an #GMS_CCA_ACCEPT that goes no further.
+ * makes of that an #GMS_CCA_ACCEPT that goes no further, and Linux as a realm asks again
+ * for ever. Who would rather end it finds the reason in gms_request_result::error.
  *
  * @param request Of gms_cca_ripas_begin(), and done; it will be #GMS_REQUEST_IDLE.
  * @param answer  Where the registers go.
