@@ -40,7 +40,7 @@ const char *gms_strerror(int error)
 	case -ETIMEDOUT:	return "time is over";
 	case -ECANCELED:	return "cancelled";
 	case -EOVERFLOW:	return "too often to count";
-	case -EBADMSG:		return "damaged, or badly formed";
+	case -EBADMSG:		return "damaged";
 	case -EPROTO:		return "no such request";
 	case -EMSGSIZE:		return "too large in one piece";
 	case -EILSEQ:		return "destroyed, and not asked back";

@@ -152,7 +152,8 @@ static uint32_t action_of(const struct gms_request *request)
 	if (request->words.pkvm.call == GMS_PKVM_MEM_SHARE && request->error == -ENOENT &&
 	    reason == GMS_REASON_MISSING)
 		return GMS_PKVM_BRING_IN;
-	if ((request->error == -EAGAIN && (!reason || reason == GMS_REASON_ACCESS)) ||
+	if (request->error == -ENOMEM ||
+	    (request->error == -EAGAIN && (!reason || reason == GMS_REASON_ACCESS)) ||
 	    (request->error == -EBUSY && reason == GMS_REASON_FROZEN))
 		return GMS_PKVM_LATER;
 	return GMS_PKVM_ANSWER;

@@ -59,6 +59,7 @@ static uint64_t answer_of(const struct gms_request *request)
 		return gms__request_whole(request) ? GMS_TDX_MAP_SUCCESS : GMS_TDX_MAP_RETRY;
 	case -EAGAIN:
 	case -EBUSY:
+	case -ENOMEM:
 		return GMS_TDX_MAP_RETRY;
 	default:
 		return GMS_TDX_MAP_INVALID_OPERAND;

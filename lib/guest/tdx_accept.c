@@ -120,6 +120,7 @@ static uint64_t answer_of(const struct gms_request *request)
 		return GMS_TDX_PAGE_SIZE_MISMATCH | level_of(request);
 	case -EAGAIN:
 	case -EBUSY:
+	case -ENOMEM:
 		return GMS_TDX_OPERAND_BUSY | GMS_TDX_OPERAND_RCX;
 	default:
 		return GMS_TDX_OPERAND_INVALID | GMS_TDX_OPERAND_RCX;

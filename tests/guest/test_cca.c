@@ -319,6 +319,7 @@ static const struct refusal {
 	{ -EPERM, IPA(9), RAM, { 0, IPA(5), GMS_CCA_REJECT } },
 	{ -EAGAIN, IPA(9), RAM, { 0, IPA(5), GMS_CCA_ACCEPT } },
 	{ -EBUSY, IPA(9), RAM, { 0, IPA(5), GMS_CCA_ACCEPT } },
+	{ -ENOMEM, IPA(9), RAM, { 0, IPA(5), GMS_CCA_ACCEPT } },
 	{ -EPERM, IPA(9), EMPTY, { 0, IPA(5), GMS_CCA_ACCEPT } },
 	{ -EPERM, IPA(5), RAM, { 1, 0, 0 } },
 	{ -EAGAIN, IPA(5), RAM, { 1, 0, 0 } },

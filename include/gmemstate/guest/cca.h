@@ -79,8 +79,8 @@ gms_cca_ripas_begin(struct gms_request *request, uint64_t base, uint64_t top, ui
  * @brief Answer an RSI_IPA_STATE_SET.
  *
  * It is done up to the page that cannot be, whose address is x1. If that is because
- * it is pinned, lent, frozen or accessed, because the embedder said -EAGAIN or -EBUSY,
- * or because the request was stopped, the realm is to ask again: #GMS_CCA_ACCEPT. If it
+ * it is pinned, lent, frozen or accessed, because the embedder said -EAGAIN or -EBUSY, for
+ * want of memory, or because the request was stopped, the realm is to ask again: #GMS_CCA_ACCEPT. If it
  * is for another reason, a page that is DESTROYED without #GMS_CCA_CHANGE_DESTROYED among
  * them, and RAM was asked for: #GMS_CCA_REJECT. Nobody can reject EMPTY: the protocol
  * makes of that an #GMS_CCA_ACCEPT that goes no further, and Linux as a realm asks again

@@ -167,7 +167,8 @@ gms_pkvm_begin(struct gms_request *request, uint32_t flags, const uint64_t regs[
  *
  * MEM_SHARE of a page that is not there is #GMS_PKVM_BRING_IN, as the hypervisor makes
  * it a data abort; MEM_RELINQUISH of one is done. gms_request_refuse() with -EAGAIN, a
- * page that is frozen and an access (access.h) in the way are #GMS_PKVM_LATER. All
+ * page that is frozen, an access (access.h) in the way and want of memory are
+ * #GMS_PKVM_LATER. All
  * else that is refused is INVALID_PARAMETER; a range whose first granules are done is
  * done, as far as X1 says.
  *

@@ -111,7 +111,10 @@ struct gms_request_opts {
 	 */
 	bool   (*stop)(void *ctx);
 	void	*ctx;		/**< Handed to stop. */
-	/** How long a conversion waits for accesses; 0: as the space says. */
+	/**
+	 * How long a conversion waits for accesses; 0: as the space says. A request of many
+	 * parts that have to wait is many conversions.
+	 */
 	uint64_t wait_ns;
 	/**
 	 * NULL, or whose commits the request joins: gms_request_run() then waits for

@@ -82,8 +82,8 @@ gms_tdx_map_begin(struct gms_request *request, uint64_t r12, uint64_t r13);
  *
  * What is done stays done. #GMS_TDX_MAP_RETRY if it was stopped
  * (gms_request_opts::stop, gms_request_opts::most_pages), or if a chunk is pinned, lent,
- * frozen or accessed, or was refused with -EAGAIN or -EBUSY: guests ask again, Linux up
- * to three times without any progress. Any other refusal is
+ * frozen or accessed, or was refused with -EAGAIN or -EBUSY, or for want of memory: guests
+ * ask again, Linux up to three times without any progress. Any other refusal is
  * #GMS_TDX_MAP_INVALID_OPERAND.
  *
  * @param request Of gms_tdx_map_begin(), and done; it will be #GMS_REQUEST_IDLE.
