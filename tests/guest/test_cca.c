@@ -3,7 +3,7 @@
  * Black-box tests of guest/cca.h: each answer and each place to go on from, driven as the
  * Linux realm does.
  */
-#include "fixture.h"
+#include "vcpu.h"
 
 #define S	GMS_STATE_SHARED
 #define A	GMS_STATE_ACCEPTED
@@ -16,54 +16,18 @@
 #define IPA(gfn) ((uint64_t)(gfn) << GMS_PAGE_SHIFT)
 #define LIMIT	(UINT64_C(1) << 39)	/* end of the protected half, with 40 bits */
 
-static struct fx_mem mem;
-static struct fx_host *host;
-static struct gms_space *space;
-static struct gms_request *request;
 static struct gms_request_opts opts;
 
 static void setup(void)
 {
-	fx_mem_init(&mem);
-	space = fx_space(&mem, GMS_PROFILE_CCA, GMS_SPLIT_LEVELS, GMS_MERGE_EAGER);
-	host = fx_host_new(0, PAGES);
-	fx_region(space, FX_RANGE(0, REGION), GMS_ORDER_2M, GMS_STATE_DIRECT_MAP, host);
-	fx_region(space, FX_RANGE(REGION, REGION), GMS_ORDER_2M, GMS_STATE_DIRECT_MAP, host);
+	vcpu_setup(GMS_PROFILE_CCA, GMS_MERGE_EAGER, REGION, GMS_STATE_DIRECT_MAP);
 	GMS_INIT(&opts);
 	opts.gpa_bits = 40;
 }
 
-static void teardown(void)
-{
-	gms_request_free(request);
-	request = NULL;
-	fx_check(space);
-	fx_host_check(host, space, FX_RANGE(0, PAGES));
-	fx_space_done(space, &mem);
-	fx_host_free(host);
-}
-
 static void make(void)
 {
-	gms_request_free(request);
-	ck_assert_int_eq(gms_request_new(&request, space, &opts), 0);
-}
-
-static struct gms_request_result result_of(void)
-{
-	struct gms_request_result result;
-
-	GMS_INIT(&result);
-	ck_assert_int_eq(gms_request_result(request, &result), 0);
-	return result;
-}
-
-static uint64_t count(gms_state mask, gms_state value)
-{
-	uint64_t npages;
-
-	ck_assert_int_eq(gms_count(space, FX_RANGE(0, PAGES), mask, value, &npages), 0);
-	return npages;
+	vcpu_make(&opts);
 }
 
 static void destroy(gms_gfn first, uint64_t npages)
@@ -377,7 +341,7 @@ int main(void)
 	Suite *s = suite_create("cca");
 	TCase *ripas = fx_case(s, "ripas");
 
-	tcase_add_checked_fixture(ripas, setup, teardown);
+	tcase_add_checked_fixture(ripas, setup, vcpu_teardown);
 	tcase_add_loop_test(ripas, words_are_answered, 0, (int)(sizeof(words) / sizeof(words[0])));
 	tcase_add_test(ripas, a_page_goes_from_ram_to_empty_and_back);
 	tcase_add_loop_test(ripas, destroyed_pages_end_it, 0, 2);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /* Black-box tests of guest/kvm.h: every answer there is, and what a hostile guest asks. */
-#include "fixture.h"
+#include "vcpu.h"
 
 #define S	GMS_STATE_SHARED
 #define D	GMS_STATE_DIRECT_MAP
@@ -9,36 +9,10 @@
 #define GPA(gfn)	((uint64_t)(gfn) << GMS_PAGE_SHIFT)
 #define BIT(n)		(UINT64_C(1) << (n))
 
-static struct fx_mem mem;
-static struct fx_host *host;
-static struct gms_space *space;
-static struct gms_request *request;
-
-static void make(const struct gms_request_opts *opts)
-{
-	gms_request_free(request);
-	ck_assert_int_eq(gms_request_new(&request, space, opts), 0);
-}
-
 static void setup(void)
 {
-	fx_mem_init(&mem);
-	space = fx_plain_space(&mem);
-	host = fx_host_new(0, 2 * PAGES);
-	fx_region(space, FX_RANGE(0, PAGES), 9, D, host);
-	fx_region(space, FX_RANGE(PAGES, PAGES), 9, D, host);
-	request = NULL;
-	make(NULL);
-}
-
-static void teardown(void)
-{
-	gms_request_free(request);
-	request = NULL;
-	fx_check(space);
-	fx_host_check(host, space, ALL);
-	fx_space_done(space, &mem);
-	fx_host_free(host);
+	vcpu_setup(GMS_PROFILE_GENERIC, GMS_MERGE_EAGER, PAGES, D);
+	vcpu_make(NULL);
 }
 
 static int64_t call(uint64_t gpa, uint64_t npages, uint64_t attributes, uint32_t style)
@@ -61,15 +35,6 @@ static uint32_t fault(uint64_t flags, uint64_t gpa, uint64_t bytes)
 
 	ck_assert_int_eq(gms_kvm_fault(request, flags, gpa, bytes, &action), 0);
 	return action;
-}
-
-static struct gms_request_result result_of(void)
-{
-	struct gms_request_result result;
-
-	GMS_INIT(&result);
-	ck_assert_int_eq(gms_request_result(request, &result), 0);
-	return result;
 }
 
 START_TEST(a_share_and_its_unshare_are_a_commit_each)
@@ -173,7 +138,7 @@ START_TEST(addresses_beyond_the_guests_width_are_einval)
 
 	GMS_INIT(&opts);
 	opts.gpa_bits = 32;
-	make(&opts);
+	vcpu_make(&opts);
 	ck_assert_int_eq(guest_call(BIT(32), 1, 0), -GMS_KVM_EINVAL);
 	ck_assert_int_eq(guest_call(BIT(32) - GPA(1), 2, 0), -GMS_KVM_EINVAL);
 	ck_assert_int_eq(guest_call(BIT(32) - GPA(1), 1, 0), -GMS_KVM_EFAULT);
@@ -204,7 +169,7 @@ START_TEST(holes_are_refused_whole_or_passed_over)	/* _i: are they taken? */
 
 	GMS_INIT(&opts);
 	opts.flags = _i ? GMS_REQUEST_HOLES : 0;
-	make(&opts);
+	vcpu_make(&opts);
 	ck_assert_int_eq(guest_call(GPA(2 * PAGES - 8), 16, 0), _i ? 0 : -GMS_KVM_EFAULT);
 	ck_assert_uint_eq(fx_shared(space, ALL), _i ? 8 : 0);
 	if (!_i) {
@@ -265,7 +230,7 @@ START_TEST(more_pages_than_allowed_are_e2big)
 	GMS_INIT(&opts);
 	opts.most_pages = 64;
 	opts.chunk_pages = 16;
-	make(&opts);
+	vcpu_make(&opts);
 	ck_assert_int_eq(guest_call(0, 65, 0), -GMS_KVM_E2BIG);
 	ck_assert_int_eq(call(0, GMS_GFN_LIMIT, 0, GMS_KVM_FOR_PLATFORM), EINVAL);
 	ck_assert_uint_eq(fx_shared(space, ALL), 0);
@@ -294,7 +259,7 @@ START_TEST(chunks_and_stop_do_not_count)
 	opts.chunk_pages = 4;
 	opts.stop = stop_always;
 	opts.ctx = &asked;
-	make(&opts);
+	vcpu_make(&opts);
 	ck_assert_int_eq(guest_call(0, 64, 0), 0);
 	ck_assert_uint_eq(fx_shared(space, ALL), 64);
 	ck_assert_int_eq(gms_pin(space, FX_RANGE(40, 1), 0, 1, &pin, NULL), 0);
@@ -447,7 +412,7 @@ START_TEST(a_fault_that_cannot_be_helped_is_refused)	/* _i: row */
 	for (uint32_t holes = 0; holes < 2; holes++) {
 		GMS_INIT(&opts);
 		opts.flags = holes ? GMS_REQUEST_HOLES : 0;
-		make(&opts);
+		vcpu_make(&opts);
 		ck_assert_uint_eq(fault(wrong_faults[_i].flags, wrong_faults[_i].gpa,
 					wrong_faults[_i].bytes), GMS_KVM_REFUSE);
 		ck_assert_int_lt(result_of().error, 0);
@@ -463,7 +428,7 @@ START_TEST(a_fault_over_the_end_of_memory_turns_what_there_is_if_told_so)	/* _i:
 
 	GMS_INIT(&opts);
 	opts.flags = _i ? GMS_REQUEST_HOLES : 0;
-	make(&opts);
+	vcpu_make(&opts);
 	ck_assert_uint_eq(fault(0, GPA(2 * PAGES - 1), GPA(2)),
 			  _i ? GMS_KVM_RESUME : GMS_KVM_REFUSE);
 	ck_assert_uint_eq(fx_shared(space, ALL), (unsigned)_i);
@@ -514,7 +479,7 @@ START_TEST(a_userfault_is_queued_and_turns_nothing)	/* _i: does PRIVATE disagree
 
 	GMS_INIT(&opts);
 	opts.tag = 9;
-	make(&opts);
+	vcpu_make(&opts);
 	ck_assert_int_eq(gms_share(space, FX_RANGE(0, 16), NULL), 0);
 	ck_assert_uint_eq(fault(flags, GPA(3), GPA(1)), GMS_KVM_RESUME);
 	ck_assert_int_eq(gms_miss(space, FX_RANGE(0, 8), 0, NULL), 0);
@@ -600,7 +565,7 @@ int main(void)
 	Suite *s = suite_create("kvm");
 	TCase *calls = fx_case(s, "call"), *faults = fx_case(s, "fault");
 
-	tcase_add_checked_fixture(calls, setup, teardown);
+	tcase_add_checked_fixture(calls, setup, vcpu_teardown);
 	tcase_add_test(calls, a_share_and_its_unshare_are_a_commit_each);
 	tcase_add_loop_test(calls, page_size_bits_are_a_hint, 0, 16);
 	tcase_add_test(calls, a_share_with_2m_pages_does_not_turn_private);
@@ -618,7 +583,7 @@ int main(void)
 	tcase_add_test(calls, want_of_memory_changes_nothing_and_is_tried_again);
 	tcase_add_test(calls, steps_out_of_order_are_the_embedders_fault);
 
-	tcase_add_checked_fixture(faults, setup, teardown);
+	tcase_add_checked_fixture(faults, setup, vcpu_teardown);
 	tcase_add_test(faults, a_fault_turns_pages_both_ways);
 	tcase_add_loop_test(faults, a_fault_that_cannot_be_helped_is_refused, 0,
 			    ROWS(wrong_faults));

@@ -2,7 +2,7 @@
 /* Black-box tests of guest/pkvm.h: the table of who owns a page, and the guest's calls. */
 #include <pthread.h>
 
-#include "fixture.h"
+#include "vcpu.h"
 
 #define S	GMS_STATE_SHARED
 #define D	GMS_STATE_DIRECT_MAP
@@ -14,37 +14,12 @@
 #define INVALID		((uint64_t)-3)
 #define ROWS(table)	((int)(sizeof(table) / sizeof((table)[0])))
 
-static struct fx_mem mem;
-static struct fx_host *host;
-static struct gms_space *space;
-static struct gms_request *request;
 static uint64_t regs[4];
-
-static void make(const struct gms_request_opts *opts)
-{
-	gms_request_free(request);
-	ck_assert_int_eq(gms_request_new(&request, space, opts), 0);
-}
 
 static void setup(void)
 {
-	fx_mem_init(&mem);
-	space = fx_space(&mem, GMS_PROFILE_PKVM, GMS_SPLIT_LEVELS, GMS_MERGE_EAGER);
-	host = fx_host_new(0, 2 * PAGES);
-	fx_region(space, FX_RANGE(0, PAGES), 9, D | P, host);
-	fx_region(space, FX_RANGE(PAGES, PAGES), 9, D | P, host);
-	request = NULL;
-	make(NULL);
-}
-
-static void teardown(void)
-{
-	gms_request_free(request);
-	request = NULL;
-	fx_check(space);
-	fx_host_check(host, space, ALL);
-	fx_space_done(space, &mem);
-	fx_host_free(host);
+	vcpu_setup(GMS_PROFILE_PKVM, GMS_MERGE_EAGER, PAGES, D | P);
+	vcpu_make(NULL);
 }
 
 static void change(gms_gfn first, uint64_t npages, gms_state set, gms_state clear)
@@ -82,15 +57,6 @@ static uint64_t one(uint64_t x0, gms_gfn gfn)
 	ck_assert_uint_eq(call(0, x0, GPA(gfn), 0, 0), GMS_PKVM_ANSWER);
 	ck_assert_uint_eq(regs[1] | regs[2] | regs[3], 0);
 	return regs[0];
-}
-
-static struct gms_request_result result_of(void)
-{
-	struct gms_request_result result;
-
-	GMS_INIT(&result);
-	ck_assert_int_eq(gms_request_result(request, &result), 0);
-	return result;
 }
 
 /* --- The table --- */
@@ -408,7 +374,7 @@ START_TEST(words_that_are_wrong_are_invalid)	/* _i: row */
 	for (uint32_t holes = 0; holes < 2; holes++) {
 		GMS_INIT(&opts);
 		opts.flags = holes ? GMS_REQUEST_HOLES : 0;
-		make(&opts);
+		vcpu_make(&opts);
 		for (uint64_t x0 = GMS_PKVM_MEM_SHARE; x0 <= GMS_PKVM_MEM_UNSHARE; x0++)
 			answers(call(wrong_calls[_i].flags, x0, wrong_calls[_i].x1, wrong_calls[_i].x2,
 				     wrong_calls[_i].x3), INVALID, 0);
@@ -496,7 +462,7 @@ START_TEST(what_is_in_the_way_for_a_moment_is_for_later)
 
 	GMS_INIT(&opts);
 	opts.flags = GMS_REQUEST_NO_WAIT;
-	make(&opts);
+	vcpu_make(&opts);
 	change(7, 2, S, 0);
 	ck_assert_int_eq(gms_access_begin(space, FX_RANGE(7, 1), 0, 0, &access), 0);
 	ck_assert_uint_eq(call(0, GMS_PKVM_MEM_UNSHARE, GPA(7), 0, 0), GMS_PKVM_LATER);
@@ -566,7 +532,7 @@ START_TEST(a_range_goes_on_where_it_stopped)	/* _i: most pages, or chunks */
 		opts.stop = stop_second;
 		opts.ctx = &asked;
 	}
-	make(&opts);
+	vcpu_make(&opts);
 	while (done < 300 && calls++ < 300) {
 		ck_assert_uint_eq(call(GMS_PKVM_RANGES, GMS_PKVM_MEM_SHARE,
 				       GPA(PAGES - 150 + done), 300 - done, 0), GMS_PKVM_ANSWER);
@@ -681,7 +647,7 @@ static void add_calls(Suite *s)
 {
 	TCase *calls = fx_case(s, "call"), *ranges = fx_case(s, "range");
 
-	tcase_add_checked_fixture(calls, setup, teardown);
+	tcase_add_checked_fixture(calls, setup, vcpu_teardown);
 	tcase_add_test(calls, a_granule_is_shared_and_unshared_once);
 	tcase_add_test(calls, the_upper_half_of_x0_does_not_count);
 	tcase_add_test(calls, relinquish_gives_the_memory_back);
@@ -696,7 +662,7 @@ static void add_calls(Suite *s)
 	tcase_add_test(calls, of_calls_at_once_one_is_told_that_it_did);
 	tcase_add_test(calls, steps_out_of_order_are_the_embedders_fault);
 
-	tcase_add_checked_fixture(ranges, setup, teardown);
+	tcase_add_checked_fixture(ranges, setup, vcpu_teardown);
 	tcase_add_test(ranges, a_range_is_done_in_one_commit);
 	tcase_add_loop_test(ranges, a_range_is_done_up_to_what_is_refused, 0, 4);
 	tcase_add_loop_test(ranges, a_pinned_granule_ends_an_unshare, 0, 3);

@@ -5,7 +5,7 @@
  */
 #include <pthread.h>
 
-#include "fixture.h"
+#include "vcpu.h"
 
 #define S	GMS_STATE_SHARED
 #define A	GMS_STATE_ACCEPTED
@@ -18,46 +18,18 @@
 #define INVALID	(GMS_TDX_OPERAND_INVALID | GMS_TDX_OPERAND_RCX)
 #define BUSY	(GMS_TDX_OPERAND_BUSY | GMS_TDX_OPERAND_RCX)
 
-static struct fx_mem mem;
-static struct fx_host *host;
-static struct gms_space *space;
-static struct gms_request *request;
 static struct gms_request_opts opts;
 
 static void setup(void)
 {
-	fx_mem_init(&mem);
-	space = fx_space(&mem, GMS_PROFILE_TDX, GMS_SPLIT_LEVELS, GMS_MERGE_EXPLICIT);
-	host = fx_host_new(0, PAGES);
-	fx_region(space, FX_RANGE(0, HALF), GMS_ORDER_2M, GMS_STATE_DIRECT_MAP, host);
-	fx_region(space, FX_RANGE(HALF, HALF), GMS_ORDER_2M, GMS_STATE_DIRECT_MAP, host);
+	vcpu_setup(GMS_PROFILE_TDX, GMS_MERGE_EXPLICIT, HALF, GMS_STATE_DIRECT_MAP);
 	GMS_INIT(&opts);
 	opts.gpa_bits = 48;
 }
 
-static void teardown(void)
-{
-	gms_request_free(request);
-	request = NULL;
-	fx_check(space);
-	fx_host_check(host, space, FX_RANGE(0, PAGES));
-	fx_space_done(space, &mem);
-	fx_host_free(host);
-}
-
 static void make(void)
 {
-	gms_request_free(request);
-	ck_assert_int_eq(gms_request_new(&request, space, &opts), 0);
-}
-
-static struct gms_request_result result_of(void)
-{
-	struct gms_request_result result;
-
-	GMS_INIT(&result);
-	ck_assert_int_eq(gms_request_result(request, &result), 0);
-	return result;
+	vcpu_make(&opts);
 }
 
 static uint64_t accept_at(gms_gfn gfn, uint32_t level)
@@ -66,14 +38,6 @@ static uint64_t accept_at(gms_gfn gfn, uint32_t level)
 
 	ck_assert_int_eq(gms_tdx_accept(request, GPA(gfn) | level, &rax), 0);
 	return rax;
-}
-
-static uint64_t count(gms_state mask, gms_state value)
-{
-	uint64_t npages;
-
-	ck_assert_int_eq(gms_count(space, FX_RANGE(0, PAGES), mask, value, &npages), 0);
-	return npages;
 }
 
 /* The Linux guest: believes no address outside of what it asked for, gives up at the third. */
@@ -648,7 +612,7 @@ int main(void)
 	Suite *s = suite_create("tdx");
 	TCase *map = fx_case(s, "map"), *accept = fx_case(s, "accept");
 
-	tcase_add_checked_fixture(map, setup, teardown);
+	tcase_add_checked_fixture(map, setup, vcpu_teardown);
 	tcase_add_loop_test(map, words_are_answered, 0, (int)(sizeof(words) / sizeof(words[0])));
 	tcase_add_loop_test(map, stopped_after_any_chunk_it_comes_to_the_same, 0, 6);
 	tcase_add_loop_test(map, a_call_does_no_more_than_it_may, 0, 10);
@@ -661,7 +625,7 @@ int main(void)
 	tcase_add_loop_test(map, seventy_terabytes_are_one_call, 0, 2);
 	tcase_add_loop_test(map, chunks_of_it_are_bounded_by_what_a_call_may_do, 0, 2);
 
-	tcase_add_checked_fixture(accept, setup, teardown);
+	tcase_add_checked_fixture(accept, setup, vcpu_teardown);
 	tcase_add_loop_test(accept, blocks_are_accepted, 0,
 			    (int)(sizeof(blocks) / sizeof(blocks[0])));
 	tcase_add_test(accept, a_block_that_is_mixed_is_mapped_small);
