@@ -14,6 +14,7 @@
 
 #define GPA_BITS	52u
 #define GPA_BITS_LEAST	32u
+#define GO_WITH_MEMORY	(GMS_STATE_ACCEPTED | GMS_STATE_HOST_MAPPED | GMS_STATE_DIRTY)
 #define FLAGS		(GMS_REQUEST_HOLES | GMS_REQUEST_NO_WAIT | GMS_REQUEST_NO_CHARGE | \
 			 GMS_REQUEST_PUT_OFF)
 
@@ -104,11 +105,14 @@ struct gms_request_part *gms__request_add(struct gms_request *request, struct gm
 	struct gms_request_part *part = &request->part[request->nparts++];
 
 	/*
-	 * Sharing gives up acceptance (convert.h). Here it says so, or a later part that
-	 * takes the page back, in the same conversion, would find it accepted still.
+	 * Sharing gives up acceptance, and discarding more than that (convert.h). Here they say
+	 * so: in one conversion with parts before and after it, what a change brings along
+	 * is that of what all come to.
 	 */
 	if (set & GMS_STATE_SHARED)
 		clear |= GMS_STATE_ACCEPTED & ~set;
+	if (clear & GMS_STATE_POPULATED)
+		clear |= GO_WITH_MEMORY & ~set;
 	*part = (struct gms_request_part){ .change = { range, set & known, clear & known } };
 	return part;
 }

@@ -87,10 +87,7 @@ static size_t add_changes(const struct world *w, const struct ask *ask,
 		if (!((ask->part[i].set | ask->part[i].clear) & w->known))
 			continue;
 		*npages += ask->part[i].range.npages;
-		changes[n] = ask->part[i];
-		if (changes[n].set & GMS_STATE_SHARED)
-			changes[n].clear |= GMS_STATE_ACCEPTED;
-		n++;
+		changes[n++] = world_named(ask->part[i]);
 	}
 	return n;
 }

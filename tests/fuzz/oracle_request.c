@@ -108,11 +108,7 @@ static bool all_at_once(struct world *w, const struct ask *ask, struct reply *re
 
 		if (asks_nothing(w, change) || !change->range.npages)
 			continue;
-		changes[nchanges] = *change;
-		/* As in order: a later part that takes the page back does not find it accepted. */
-		if (change->set & GMS_STATE_SHARED)
-			changes[nchanges].clear |= GMS_STATE_ACCEPTED;
-		nchanges++;
+		changes[nchanges++] = world_named(*change);
 	}
 	if (world_convert_all(w, changes, nchanges, ask->flags & GMS_REQUEST_HOLES ?
 			      WORLD_SKIP_HOLES : 0, NULL))

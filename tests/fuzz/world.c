@@ -157,6 +157,16 @@ gms_state world_after(gms_state old, gms_state set, gms_state clear)
 	return new;
 }
 
+struct gms_change world_named(struct gms_change change)
+{
+	if (change.set & S)
+		change.clear |= GMS_STATE_ACCEPTED & ~change.set;
+	if (change.clear & GMS_STATE_POPULATED)
+		change.clear |= (GMS_STATE_ACCEPTED | GMS_STATE_HOST_MAPPED | GMS_STATE_DIRTY) &
+				~change.set;
+	return change;
+}
+
 int world_refusal(gms_state old, gms_state new, uint8_t held, uint32_t *reason)
 {
 	const gms_state lost = old & ~new, gained = new & ~old;

@@ -111,6 +111,8 @@ int world_convert_both(struct world *w, struct gms_range range, gms_state set, g
 /* What a page becomes, as convert.h has it; and may it? 0, or the error and the reason. */
 gms_state world_after(gms_state old, gms_state set, gms_state clear);
 int world_refusal(gms_state old, gms_state new, uint8_t held, uint32_t *reason);
+/* A part that names all that it brings along, as requests do it. */
+struct gms_change world_named(struct gms_change change);
 /*
  * As gms_convert() in the model: all changes or none, what counts is what pages are before
  * and after all of them. 0, or an error: of the lowest page that is refused, which goes to

@@ -308,6 +308,29 @@ START_TEST(what_was_shared_in_between_is_accepted_no_more)	/* _i: part by part? 
 }
 END_TEST
 
+/* Accepted and given back: at once, or part by part. */
+START_TEST(what_is_discarded_is_accepted_no_more)	/* _i: part by part? */
+{
+	const gms_state left = GMS_STATE_ACCEPTED | GMS_STATE_DIRTY | GMS_STATE_POPULATED;
+	gms_pin_id pin;
+
+	make(NULL);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(20, 1), NULL), 0);
+	ck_assert_int_eq(gms_pin(space, FX_RANGE(20, 1), GMS_PIN_LONGTERM, 1, &pin, NULL), 0);
+	begin(GMS_REQUEST_WHOLE);
+	gms__request_add(request, FX_RANGE(4, 4), GMS_STATE_ACCEPTED | GMS_STATE_DIRTY, 0);
+	gms__request_add(request, FX_RANGE(6, 4), 0, GMS_STATE_POPULATED);
+	if (_i)
+		gms__request_add(request, FX_RANGE(20, 1), 0, S);
+	gms__request_ready(request, 0);
+	ck_assert_int_eq(run().error, _i ? -EAGAIN : 0);
+	for (gms_gfn gfn = 4; gfn < 10; gfn++)
+		ck_assert_uint_eq(gms_state_at(space, gfn) & left,
+				  gfn < 6 ? GMS_STATE_ACCEPTED | GMS_STATE_DIRTY : 0);
+	ck_assert_int_eq(gms_unpin(space, pin), 0);
+}
+END_TEST
+
 /* Nobody told the host to unmap it: what its bit says is so. */
 START_TEST(what_was_private_in_between_stays_mapped)	/* _i: part by part? */
 {
@@ -452,6 +475,7 @@ int main(void)
 	tcase_add_loop_test(run_case, holes_are_refused_or_passed_over, 0, 2);
 	tcase_add_loop_test(run_case, what_is_not_admitted_ends_the_request, 0, 2);
 	tcase_add_loop_test(run_case, what_was_shared_in_between_is_accepted_no_more, 0, 2);
+	tcase_add_loop_test(run_case, what_is_discarded_is_accepted_no_more, 0, 2);
 	tcase_add_loop_test(run_case, what_was_private_in_between_stays_mapped, 0, 2);
 	tcase_add_test(run_case, stop_is_not_asked_before_what_is_not_admitted);
 	tcase_add_test(run_case, refused_by_the_embedder_changes_nothing);
