@@ -34,6 +34,12 @@ static uint64_t *member(struct gms_cost_model *model, size_t name)
 	return (uint64_t *)(void *)((char *)model + gms__cost_names[name].offset);
 }
 
+static uint64_t value_of(const struct gms_cost_model *model, size_t name)
+{
+	return *(const uint64_t *)(const void *)((const char *)model +
+						 gms__cost_names[name].offset);
+}
+
 static bool in_bounds(enum gms__cost_unit unit, uint64_t value)
 {
 	switch (unit) {
@@ -46,12 +52,22 @@ static bool in_bounds(enum gms__cost_unit unit, uint64_t value)
 	}
 }
 
+bool gms__cost_in_bounds(const struct gms_cost_model *model)
+{
+	for (size_t i = 0; i < GMS__COST_NAMES; i++) {
+		if (!in_bounds(gms__cost_names[i].unit, value_of(model, i)))
+			return false;
+	}
+	return true;
+}
+
 int gms_cost_example(struct gms_cost_model *model)
 {
 	static const struct gms_cost_model example = {
 		.host_page_bytes = 4096,
 		.cpus = 2,
 		.threads = 1,
+		.syscall_ns = 163,
 		.ioctl_ns = 330,
 		.guest_exit_ns = 5600,
 		.user_exit_ns = 30700,
@@ -59,15 +75,21 @@ int gms_cost_example(struct gms_cost_model *model)
 		.guard_install_page_ns = 3036,
 		.guard_remove_page_ns = 1022,
 		.guard_install_2m_ns = 112000,
+		.guard_remove_2m_ns = 11647,
+		.guard_install_vector_ns = 2566,
+		.guard_remove_vector_ns = 362,
 		.mprotect_none_page_ns = 3837,
 		.mprotect_rw_page_ns = 3206,
 		.mprotect_none_2m_ns = 48320,
+		.mprotect_rw_2m_ns = 39248,
 		.punch_memfd_page_ns = 4499,
 		.punch_memfd_2m_ns = 461000,
 		.punch_gmem_page_ns = 5089,
 		.punch_gmem_2m_ns = 963000,
 		.dontneed_page_ns = 1984,
 		.dontneed_2m_ns = 164000,
+		.process_madvise_ns = 1241,
+		.process_madvise_vector_ns = 785,
 		.refault_page_ns = 1904,
 		.populate_memfd_page_ns = 3888,
 		.populate_gmem_page_ns = 3717,
@@ -99,7 +121,7 @@ int gms_cost_item_at(const struct gms_cost_model *model, uint32_t index,
 	if (index >= GMS__COST_NAMES)
 		return -ENOENT;
 	item->name = gms__cost_names[index].name;
-	item->value = *member(&ours, index);
+	item->value = value_of(&ours, index);
 	return 0;
 }
 
@@ -115,10 +137,8 @@ int gms_cost_save(const struct gms_cost_model *model, gms_write_fn *write, void 
 	err = gms__sized_in(&ours, sizeof(ours), model);
 	if (err)
 		return err;
-	for (size_t i = 0; i < GMS__COST_NAMES; i++) {
-		if (!in_bounds(gms__cost_names[i].unit, *member(&ours, i)))
-			return -EINVAL;
-	}
+	if (!gms__cost_in_bounds(&ours))
+		return -EINVAL;
 
 	gms__text_begin(&text, line, sizeof(line));
 	gms__text_str(&text, MAGIC);
@@ -126,12 +146,12 @@ int gms_cost_save(const struct gms_cost_model *model, gms_write_fn *write, void 
 	gms__text_str(&text, "\n");
 	err = write(ctx, line, text.len);
 	for (size_t i = 0; !err && i < GMS__COST_NAMES; i++) {
-		if (!*member(&ours, i))
+		if (!value_of(&ours, i))
 			continue;
 		gms__text_begin(&text, line, sizeof(line));
 		gms__text_str(&text, gms__cost_names[i].name);
 		gms__text_str(&text, " ");
-		gms__text_dec(&text, *member(&ours, i));
+		gms__text_dec(&text, value_of(&ours, i));
 		gms__text_str(&text, "\n");
 		err = write(ctx, line, text.len);
 	}

@@ -5,8 +5,11 @@
 #ifndef GMS_API_COST_TEXT_H
 #define GMS_API_COST_TEXT_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+
+#include <gmemstate/cost.h>
 
 /* What values a number may have. */
 enum gms__cost_unit {
@@ -27,5 +30,8 @@ struct gms__cost_name {
 #define GMS__COST_NAMES	58
 
 extern const struct gms__cost_name gms__cost_names[GMS__COST_NAMES];
+
+/* All numbers are what gms_cost_load() takes. */
+bool gms__cost_in_bounds(const struct gms_cost_model *model);
 
 #endif
