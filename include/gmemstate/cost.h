@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * @file cost.h
- * @brief What the steps of a conversion cost on a host: unit costs in nanoseconds.
+ * @brief What the steps of a conversion cost on a host, and what I/O costs with them.
  *
  * A model is measured by gms_calibrate() of the Linux library, or filled in by
  * hand; it is kept as text that people can read and edit. A member that is 0 is
- * not known.
+ * not known. From a model and a pattern of requests follows what each way to do
+ * them costs: convert the buffer, keep it shared, or copy through a pool.
  */
 #ifndef GMEMSTATE_COST_H
 #define GMEMSTATE_COST_H
@@ -103,6 +104,114 @@ struct gms_cost_load_result {
 	const char *expected;	  /**< And what was expected there; else NULL. */
 };
 
+/* --- what a way to do I/O costs on that host ----------------------------------- */
+
+/** @brief Ways to get a request's bytes between a guest's buffer and the VMM. */
+enum gms_cost_strategy {
+	GMS_COST_BOUNCE = 0,	/**< A pool that stays shared; the VMM copies out of it again. */
+	GMS_COST_POOL,		/**< The same pool; the VMM works in it: one copy less. */
+	GMS_COST_CONVERT,	/**< Share the buffer for the request, unshare it after. */
+	GMS_COST_CONVERT_BATCH,	/**< The same for the buffers of several requests at once. */
+	GMS_COST_LAZY,		/**< Share it; unshare it, with others, when it was idle long. */
+	GMS_COST_PERSISTENT,	/**< Share it at its first use, and never take it back. */
+	GMS_COST_PREAD,		/**< pread(2), pwrite(2) of the memory's file: nothing mapped. */
+	GMS_COST_STRATEGIES	/**< Number of strategies. */
+};
+
+/** All strategies, for gms_cost_advise(). */
+#define GMS_COST_ANY	((UINT32_C(1) << GMS_COST_STRATEGIES) - 1)
+
+/** @brief Which way a request's bytes go. */
+enum gms_cost_direction {
+	GMS_COST_IN = 1,	/**< To the guest: a read. */
+	GMS_COST_OUT = 2,	/**< From the guest: a write. */
+	GMS_COST_BOTH = 3	/**< As many each way. */
+};
+
+/** @brief What a page has to be taken from when it turns private. */
+enum gms_cost_backing {
+	GMS_COST_GUARD = 0,	/**< The VMM's mapping, by guard markers. */
+	GMS_COST_MPROTECT,	/**< The VMM's mapping, by mprotect(2). */
+	GMS_COST_ATTRIBUTES,	/**< KVM's memory attributes: two halves, contents are lost. */
+	GMS_COST_IN_PLACE,	/**< guest_memfd that converts in place. */
+	GMS_COST_BACKINGS	/**< Number of backings. */
+};
+
+/** @brief How the guest makes itself heard. */
+enum gms_cost_ask {
+	GMS_COST_ASK_VMM = 0,	/**< An exit to the VMM. */
+	GMS_COST_ASK_KERNEL,	/**< An exit that KVM handles by itself. */
+	GMS_COST_ASK_NOT,	/**< No exit: a ring that is polled. */
+	GMS_COST_ASKS		/**< Number of ways. */
+};
+
+/** The data is in the CPU's cache when it is copied. Default: it is in none. */
+#define GMS_COST_WARM		(UINT32_C(1) << 0)
+/** The buffers of a batch lie side by side: one run, one call. Default: each alone. */
+#define GMS_COST_ADJACENT	(UINT32_C(1) << 1)
+
+/** @brief What a guest's requests are like. Clear with GMS_INIT() first. */
+struct gms_cost_pattern {
+	size_t	 size;		/**< Bytes of this struct the caller knows. */
+	uint64_t bytes;		/**< Of a request, from the start of a page; not 0. */
+	uint64_t granule_bytes;	/**< What can be converted: a power of two; 0: a host's page. */
+	uint64_t reuse_ns;	/**< Until the same buffer is used again; 0: never. */
+	uint64_t idle_ns;	/**< LAZY: a buffer idle for longer is taken back. */
+	uint32_t direction;	/**< enum gms_cost_direction. */
+	uint32_t backing;	/**< enum gms_cost_backing. */
+	uint32_t ask;		/**< Each wish to convert: enum gms_cost_ask. */
+	uint32_t doorbell;	/**< Each request, or batch of them: enum gms_cost_ask. */
+	uint32_t outstanding;	/**< Most requests on their way at once; 0: a batch. */
+	uint32_t batch;		/**< Most that can be converted at once; 0: 1. */
+	uint32_t threads;	/**< Other threads of the VMM that run meanwhile: vCPUs. */
+	uint32_t flags;		/**< GMS_COST_* bits; an unknown bit is an error. */
+};
+
+/**
+ * @brief What one strategy costs. Clear with GMS_INIT() first.
+ *
+ * Nanoseconds are a request's share, rounded up. Counts are those of @p requests
+ * requests together, and whole. What does not fit is UINT64_MAX.
+ */
+struct gms_cost_estimate {
+	size_t	 size;		 /**< Bytes of this struct the caller knows. */
+	uint64_t total_ns;	 /**< A request: the sum of the next six. */
+	uint64_t exits_ns;	 /**< Of it: the guest's exits. */
+	uint64_t syscalls_ns;	 /**< Entering the kernel and leaving it. */
+	uint64_t page_table_ns;	 /**< What it does there but flush and copy. */
+	uint64_t flushes_ns;	 /**< Flushes of translations, with the threads that run. */
+	uint64_t refaults_ns;	 /**< Pages that are touched for the first time again. */
+	uint64_t copies_ns;	 /**< Copies. */
+	uint64_t requests;	 /**< The counts are of so many requests. */
+	uint64_t exits;		 /**< Exits of the guest. */
+	uint64_t syscalls;	 /**< System calls, without the device's own. */
+	uint64_t flushes;	 /**< Flushes. */
+	uint64_t refaulted_pages; /**< Host pages that fault. */
+	uint64_t copied_bytes;	 /**< Bytes copied, without the device's own transfer. */
+	uint64_t exposed_pages;	 /**< Host pages shared though no request needs them. */
+	uint64_t exposed_ns;	 /**< How long after each use; UINT64_MAX: for ever. */
+	/**
+	 * The least length, in whole granules, at which this is cheaper than BOUNCE.
+	 * UINT64_MAX: none up to 2^40 bytes. 0: not known, or this is BOUNCE.
+	 */
+	uint64_t break_even_bytes;
+	const char *missing;	 /**< On -ENODATA: the model's number; else NULL. */
+};
+
+/** @brief What gms_cost_advise() found. Clear with GMS_INIT() first. */
+struct gms_cost_advice {
+	size_t	 size;		 /**< Bytes of this struct the caller knows. */
+	uint64_t total_ns;	 /**< A request with the strategy. */
+	uint64_t runner_up_ns;	 /**< A request with the next; 0 if there is none. */
+	uint64_t break_even_bytes; /**< As in struct gms_cost_estimate, of the strategy. */
+	uint32_t strategy;	 /**< The cheapest: enum gms_cost_strategy. */
+	uint32_t runner_up;	 /**< The next; GMS_COST_STRATEGIES: none. */
+	uint32_t unknown;	 /**< Bit n: strategy n was allowed, and is not known. */
+	uint32_t reserved;	 /**< 0. */
+	const char *why;	 /**< In a line, without its end; a constant. */
+	const char *missing;	 /**< What the first that is not known lacks; else NULL. */
+};
+
 /**
  * @brief An example: the numbers of one host, to try things with.
  *
@@ -194,6 +303,84 @@ gms_cost_save(const struct gms_cost_model *model, gms_write_fn *write, void *ctx
 GMS_API GMS_MUST_CHECK int
 gms_cost_load(struct gms_cost_model *model, const char *text, size_t bytes,
 	      struct gms_cost_load_result *result);
+
+/**
+ * @brief A strategy's name: "bounce", "convert-batch".
+ *
+ * @param strategy enum gms_cost_strategy.
+ * @return A constant; NULL if there is no such strategy.
+ * @par Threads
+ * Pure; async-signal-safe.
+ * @par Cost
+ * A table look-up.
+ * @since 0.1
+ */
+GMS_API const char *gms_cost_strategy_name(uint32_t strategy);
+
+/**
+ * @brief What a request costs with a strategy: counted steps times unit costs.
+ *
+ * The device's own transfer is the same with each strategy, and is left out. A
+ * number of the model that is 0 is not known; what needs it is not known either.
+ *
+ * Between the sizes that copies were measured at, and the numbers of threads of
+ * flushes, the cost is on the line between the two that are known; beyond the
+ * last two, on their line. Sizes in between that are not known are passed over.
+ * Below the least size, it is on the line to nothing, or for pread(2) and
+ * pwrite(2) to an empty system call. More is never cheaper: a number smaller than
+ * one before it counts as that. Pages are on the line from one page to 2 MiB.
+ *
+ * @param model    Unit costs.
+ * @param pattern  The requests.
+ * @param strategy enum gms_cost_strategy.
+ * @param estimate Filled in. Cleared with GMS_INIT() before.
+ * @retval 0       Filled in.
+ * @retval -EINVAL NULL; a size smaller than its own member; a number in @p model that
+ *                 gms_cost_load() would refuse; in @p pattern no bytes, an unknown
+ *                 number or bit, or a granule that is no power of two, smaller than
+ *                 a host's page, or above 2^30; no such strategy.
+ * @retval -E2BIG  A struct is longer than this library knows and not zero there.
+ * @retval -ENODATA The model lacks what this strategy needs.
+ * @par On error
+ * @p estimate is untouched; with -ENODATA it is zero but for the name of the first
+ * number that is missing.
+ * @par Threads
+ * Pure; async-signal-safe.
+ * @par Cost
+ * Bounded: some hundred sums, most of them for the break-even length; no allocation.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_cost_estimate(const struct gms_cost_model *model, const struct gms_cost_pattern *pattern,
+		  uint32_t strategy, struct gms_cost_estimate *estimate);
+
+/**
+ * @brief The cheapest of some strategies, by how much, and why.
+ *
+ * Of two that cost the same the one that exposes pages for a shorter time is
+ * taken, then the first. Exposure is not weighed otherwise: leave out of
+ * @p allowed what must not be.
+ *
+ * @param model   Unit costs.
+ * @param pattern The requests.
+ * @param allowed Bit n: strategy n; #GMS_COST_ANY for all.
+ * @param advice  Filled in. Cleared with GMS_INIT() before.
+ * @retval 0       Filled in; some that were allowed may not be known.
+ * @retval -EINVAL As gms_cost_estimate(); @p allowed is 0 or has an unknown bit.
+ * @retval -E2BIG  A struct is longer than this library knows and not zero there.
+ * @retval -ENODATA None that is allowed is known.
+ * @par On error
+ * @p advice is untouched; with -ENODATA it is as if nothing was found, with the name
+ * of a number that is missing.
+ * @par Threads
+ * Pure; async-signal-safe.
+ * @par Cost
+ * An estimate for each strategy that is allowed.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_cost_advise(const struct gms_cost_model *model, const struct gms_cost_pattern *pattern,
+		uint32_t allowed, struct gms_cost_advice *advice);
 
 GMS_END_DECLS
 #endif
