@@ -33,6 +33,10 @@
  *   IN_PLACE    ioctl, 1 flush of stage 2,         ioctl, 1 flush of stage 2, 1 of the
  *               N refaults                         VMM's; N entries as MADV_DONTNEED
  *
+ * Left out, because no model has a unit for it: the guest's own faults after its pages
+ * were taken from a mapping that KVM's slot names; and that a page of guest_memfd costs
+ * more to map again than one of memfd.
+ *
  * That a flush of stage 2 costs what one of the process does is a stand-in: both are
  * an interrupt to the CPUs that run its threads.
  *
