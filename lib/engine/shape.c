@@ -23,6 +23,18 @@ unsigned gms__shape_order(const struct gms_space *space, const struct gms__regio
 	return order;
 }
 
+uint64_t gms__shape_stretch(const struct gms_space *space, const struct gms__region *row,
+			    gms_gfn gfn, unsigned *order)
+{
+	*order = gms__shape_order(space, row, gfn);
+	/* Without marks on its blocks a GiB has folios of one order. */
+	if (!gms__map_any_split_2m(row, gfn))
+		return GMS__GIB_PAGES - (gfn & (GMS__GIB_PAGES - 1));
+	if (!*order && space->split != GMS_SPLIT_HALVES)
+		return GMS__BLOCK_PAGES - (gfn & (GMS__BLOCK_PAGES - 1));
+	return UINT64_C(1) << *order;
+}
+
 static void gauge(struct gms_space *space, gms_gfn gfn, unsigned order, uint64_t n, bool cut)
 {
 	const unsigned parts = gms__shape_parts(space, order);

@@ -50,6 +50,12 @@ static inline uint32_t gms__shape_split_kind(const struct gms_space *space, unsi
 unsigned gms__shape_order(const struct gms_space *space, const struct gms__region *row,
 			  gms_gfn gfn);
 /*
+ * Its order, and how many pages from gfn on are in folios of that order: as many as can be
+ * told at a glance, which may go beyond the region.
+ */
+uint64_t gms__shape_stretch(const struct gms_space *space, const struct gms__region *row,
+			    gms_gfn gfn, unsigned *order);
+/*
  * Cut the block of this order around gfn, which is one folio, or make it one, all
  * of whose parts are whole. Tables may be wanted for order 17 and less.
  */

@@ -245,15 +245,10 @@ static void forget_folios(struct gms_space *space, const struct gms__region *row
 	gms_gfn gfn = row->first;
 
 	while (gfn < end) {
-		const unsigned order = gms__shape_order(space, row, gfn);
-		uint64_t npages = UINT64_C(1) << order;
+		unsigned order;
+		const uint64_t npages = gms__min(gms__shape_stretch(space, row, gfn, &order),
+						 end - gfn);
 
-		/* Without marks on its blocks a GiB has folios of one order. */
-		if (!gms__map_any_split_2m(row, gfn))
-			npages = GMS__GIB_PAGES - (gfn & (GMS__GIB_PAGES - 1));
-		else if (!order && space->split != GMS_SPLIT_HALVES)
-			npages = GMS__BLOCK_PAGES - (gfn & (GMS__BLOCK_PAGES - 1));
-		npages = gms__min(npages, end - gfn);
 		gms__space_folios(space, gfn, order, -(npages >> order));
 		gfn += npages;
 	}
