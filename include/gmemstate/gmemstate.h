@@ -25,6 +25,7 @@
 #include <gmemstate/model.h>
 #include <gmemstate/pin.h>
 #include <gmemstate/profile.h>
+#include <gmemstate/snapshot.h>
 #include <gmemstate/space.h>
 #include <gmemstate/state.h>
 #include <gmemstate/types.h>

@@ -7,6 +7,7 @@
 
 #include <gmemstate/space.h>
 
+#include "api/space.h"
 #include "base/sized.h"
 #include "engine/space.h"
 
@@ -75,7 +76,7 @@ static bool sets_direct_map(const struct gms_profile_info *profile)
 	       profile->direct_map == GMS_DIRECT_MAP_SHARED;
 }
 
-static int check_region(const struct gms_space *space, const struct gms_region_opts *opts)
+int gms__region_check(const struct gms_space *space, const struct gms_region_opts *opts)
 {
 	const struct gms_range range = { opts->first, opts->npages };
 	const uint64_t hva = (uint64_t)(uintptr_t)opts->hva;
@@ -117,7 +118,7 @@ int gms_region_add(struct gms_space *space, const struct gms_region_opts *theirs
 	if (!err && opts.backend)
 		err = gms__sized_in(&backend, sizeof(backend), opts.backend);
 	if (!err)
-		err = check_region(space, &opts);
+		err = gms__region_check(space, &opts);
 	if (!err)
 		err = gms__space_region_add(space, &opts, opts.backend ? &backend : NULL, &new_id);
 	if (!err && id)

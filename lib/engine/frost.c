@@ -164,10 +164,11 @@ static void range_change(struct gms_space *space, gms_gfn first, gms_gfn end, en
 	}
 }
 
-bool gms__frost_next(struct gms_space *space, gms_gfn first, gms_gfn end, struct gms_range *run)
+bool gms__frost_next(struct gms_space *space, gms_gfn first, gms_gfn end, struct gms_range *run,
+		     uint64_t *more)
 {
 	struct gms__access_shard *shard = shard_of(space, first);
-	const struct gms__inode *node;
+	struct gms__inode *node;
 
 	if (!gms__load(&shard->frost.n))
 		return false;
@@ -176,9 +177,23 @@ bool gms__frost_next(struct gms_space *space, gms_gfn first, gms_gfn end, struct
 	if (node) {
 		run->first = gms__max(first, node->first);
 		run->npages = gms__min(end, node->end) - run->first;
+		*more = of(node)->more;
 	}
 	gms__unlock(&shard->lock);
 	return node;
+}
+
+int gms__frost_put(struct gms_space *space, gms_gfn first, gms_gfn end, uint64_t more)
+{
+	struct gms__access_shard *shard = shard_of(space, first);
+	struct gms__stock hand = { 0 };
+
+	if (gms__pool_take(&space->access->frost, &hand, 1, true))
+		return -ENOMEM;
+	gms__lock(&shard->lock);
+	put_in(&shard->frost, gms__stock_pop(&hand), first, end, more);
+	gms__unlock(&shard->lock);
+	return 0;
 }
 
 /* --- plans ---------------------------------------------------------------- */

@@ -47,8 +47,14 @@ struct gms__frost {
  */
 int  gms__frost_check(struct gms__plan *plan);
 void gms__frost_do(struct gms__plan *plan);
-/* The first run of [first, end), within a GiB, that is frozen more than once; false: none. */
-bool gms__frost_next(struct gms_space *space, gms_gfn first, gms_gfn end, struct gms_range *run);
+/*
+ * The first run of [first, end), within a GiB, that is frozen more than once, and how often
+ * beyond that; false: none.
+ */
+bool gms__frost_next(struct gms_space *space, gms_gfn first, gms_gfn end, struct gms_range *run,
+		     uint64_t *more);
+/* For snapshots: such a run of a space that nobody knows yet, by Z1 and Z2; -ENOMEM. */
+int  gms__frost_put(struct gms_space *space, gms_gfn first, gms_gfn end, uint64_t more);
 /* A region is to go: as above, in two steps. */
 int  gms__frost_region_check(struct gms_space *space, const struct gms__gate *gate,
 			     struct gms__stock *hand);

@@ -45,13 +45,14 @@ static int cut_freeze(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_st
 static int cut_thaw(struct gms__plan *plan, gms_gfn first, gms_gfn end, gms_state state)
 {
 	struct gms_range more;
+	uint64_t times;
 	int err = 0;
 
 	if (!(state & GMS_STATE_FROZEN))
 		return gms__plan_refuse(plan, -EALREADY, first, GMS_REASON_NONE);
 	for (gms_gfn at = first, stop; at < end && !err; at = stop) {
 		stop = gms__min(end, (at | (GMS__GIB_PAGES - 1)) + 1);
-		if (!gms__frost_next(plan->space, at, stop, &more)) {
+		if (!gms__frost_next(plan->space, at, stop, &more, &times)) {
 			err = gms__plan_add(plan, at, stop, 0, GMS_STATE_FROZEN);
 			continue;
 		}

@@ -295,6 +295,8 @@ void gms__region_fini(struct gms__map *map);
 int  gms__region_insert(struct gms__map *map, const struct gms__region *row, gms_state state,
 			bool cut);
 void gms__region_delete(struct gms__map *map, uint32_t id);
+/* What a region of these pages takes, uniform; without its row in the table. */
+uint64_t gms__region_bytes(const struct gms__map *map, gms_gfn first, uint64_t npages);
 /*
  * The first region that ends after gfn. Copies the row; false: none. *check is
  * for gms__table_changed().

@@ -118,6 +118,15 @@ static uint64_t gibs_of(const struct gms__region *r)
 	return ((r->first + r->npages - 1) >> GMS_ORDER_1G) - (r->first >> GMS_ORDER_1G) + 1;
 }
 
+static unsigned class_for(uint64_t ngibs)
+{
+	unsigned class = 0;
+
+	while ((UINT64_C(1) << class) < ngibs)
+		class++;
+	return class;
+}
+
 /*
  * What an insertion needs, had before anything changes. Tables grow in pairs,
  * so that a deletion always finds a spare that is large enough.
@@ -167,11 +176,17 @@ static struct gms__words *words_new(struct gms__map *map, unsigned class)
 	return words;
 }
 
+uint64_t gms__region_bytes(const struct gms__map *map, gms_gfn first, uint64_t npages)
+{
+	const struct gms__region r = { .first = first, .npages = npages };
+
+	return words_bytes(map, class_for(gibs_of(&r)));
+}
+
 static int needs_get(struct gms__map *map, uint64_t nrows, uint64_t ngibs, struct needs *needs)
 {
 	const struct gms__table *table = gms__word_table(gms__load(&map->table));
 	uint64_t capacity = TABLE_MIN_ROWS;
-	unsigned class = 0;
 
 	memset(needs, 0, sizeof(*needs));
 	if (table->capacity < nrows) {
@@ -183,9 +198,7 @@ static int needs_get(struct gms__map *map, uint64_t nrows, uint64_t ngibs, struc
 			goto no_memory;
 	}
 
-	while ((UINT64_C(1) << class) < ngibs)
-		class++;
-	needs->words = words_new(map, class);
+	needs->words = words_new(map, class_for(ngibs));
 	if (needs->words)
 		return 0;
 

@@ -501,6 +501,26 @@ static const struct layout layouts[] = {
 	MEMBER(gms_cost_advice, why, 48),
 	MEMBER(gms_cost_advice, missing, 56),
 
+	/* snapshot.h */
+	STRUCT(gms_load_opts, 64),
+	MEMBER(gms_load_opts, size, 0),
+	MEMBER(gms_load_opts, mem, 8),
+	MEMBER(gms_load_opts, now_ns, 16),
+	MEMBER(gms_load_opts, log, 24),
+	MEMBER(gms_load_opts, ctx, 32),
+	MEMBER(gms_load_opts, region, 40),
+	MEMBER(gms_load_opts, most_bytes, 48),
+	MEMBER(gms_load_opts, flags, 56),
+	MEMBER(gms_load_opts, reserved, 60),
+
+	STRUCT(gms_load_result, 40),
+	MEMBER(gms_load_result, size, 0),
+	MEMBER(gms_load_result, offset_bytes, 8),
+	MEMBER(gms_load_result, expected, 16),
+	MEMBER(gms_load_result, skipped_sections, 24),
+	MEMBER(gms_load_result, format_major, 32),
+	MEMBER(gms_load_result, format_minor, 36),
+
 	/* guest/collect.h */
 	STRUCT(gms_collector_opts, 40),
 	MEMBER(gms_collector_opts, size, 0),
@@ -1000,6 +1020,9 @@ static const struct number numbers[] = {
 	NUMBER(GMS_COST_FLUSH_POINTS, 8),
 	NUMBER(GMS_COST_MOST_NS, 1000000000000),
 	NUMBER(GMS_COST_TEXT_BYTES, 65536),
+	NUMBER(GMS_SNAPSHOT_MAJOR, 0x1),
+	NUMBER(GMS_SNAPSHOT_MINOR, 0x0),
+	NUMBER(GMS_SNAPSHOT_SKIP, 0x1),
 	NUMBER(GMS_COST_SIZE_4K, 0),
 	NUMBER(GMS_COST_SIZE_16K, 1),
 	NUMBER(GMS_COST_SIZE_64K, 2),
