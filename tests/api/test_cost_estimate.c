@@ -129,8 +129,8 @@ static const struct row rows[] = {
 	{ OF(CONVERT_BATCH, GUARD, OUT), .pages = 3, .batch = 2,
 	  COUNTS(2, 3, 2, 2, 6, 0),
 	  PARTS(60, 1, (2 * 541 - 1 + 2 * 521 - 201 + 1) / 2, 100, 30000, 0) },
-	{ OF(CONVERT_BATCH, GUARD, OUT), .pages = 1, .batch = 2048,
-	  COUNTS(2048, 3, 4, 2048, 2048, 0),
+	{ OF(CONVERT_BATCH, GUARD, OUT), .pages = 1, .batch = 1025,
+	  COUNTS(1025, 3, 4, 1025, 1025, 0),
 	  PARTS(1, 1, 902, 100, 10000, 0) },
 	{ OF(CONVERT_BATCH, GUARD, OUT), .pages = 1, .batch = 4, .flags = GMS_COST_ADJACENT,
 	  COUNTS(4, 3, 2, 1, 4, 0), PARTS(30, 1, 773, 25, 10000, 0) },
@@ -273,6 +273,9 @@ START_TEST(copies_are_on_the_lines_between_known_sizes)
 	/* A larger size that was measured cheaper counts as the smaller. */
 	model.copy_cold_ns[GMS_COST_SIZE_64K] = 10;
 	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_POOL).copies_ns, 1000);
+	model.copy_cold_ns[GMS_COST_SIZE_16K] = 10;
+	model.copy_cold_ns[GMS_COST_SIZE_64K] = 500;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_POOL).copies_ns, 1000);
 
 	/* Nothing but a system call below the least size of pread(2). */
 	model.pread_ns[GMS_COST_SIZE_4K] = 1 + 4096;
@@ -403,6 +406,16 @@ START_TEST(break_even_by_hand)
 	pattern.backing = GMS_COST_MPROTECT;
 	/* 80 + 2 + 7000 + 70 (N - 1) + 100 < 8192 N: from 1 page on. */
 	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).break_even_bytes, PAGE);
+	/* 1090 more, and they are equal at 1 page: not cheaper. */
+	model.mprotect_rw_page_ns += 1090;
+	model.mprotect_rw_2m_ns += 1090;
+	pattern.ask = GMS_COST_ASK_NOT;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).total_ns,
+			  get(&model, &pattern, GMS_COST_BOUNCE).total_ns);
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).break_even_bytes, 2 * PAGE);
+	model.mprotect_rw_page_ns -= 1090;
+	model.mprotect_rw_2m_ns -= 1090;
+	pattern.ask = GMS_COST_ASK_VMM;
 	/* Two exits more than BOUNCE, at 40040: 7032 + 70 N + 80080 < 8192 N, N = 10.7. */
 	model.user_exit_ns += 40000;
 	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).break_even_bytes, 11 * PAGE);
