@@ -48,7 +48,11 @@ struct gms_uffd;
 
 /** Touching a page that has no memory is an event. */
 #define GMS_UFFD_MISSING	(UINT32_C(1) << 0)
-/** Touching a page that the file has, but the mapping has not, is an event. */
+/**
+ * Touching a page that the file has, but the mapping has not, is an event. Of memory that may
+ * have huge pages the kernel takes mappings away when it makes one (khugepaged): pages that
+ * were there fault again, and somebody must pump as long as that is on.
+ */
 #define GMS_UFFD_MINOR		(UINT32_C(1) << 1)
 /** Writing to a page that gms_uffd_protect() protected is an event. */
 #define GMS_UFFD_WP		(UINT32_C(1) << 2)
