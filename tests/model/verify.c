@@ -3,6 +3,7 @@
  * verify.c - compare all that can be read of a space with the oracle.
  */
 #include "oracle.h"
+#include "snapfile.h"
 
 #define S	GMS_STATE_SHARED
 
@@ -365,6 +366,40 @@ static void verify_ledger(struct oracle *o, struct gms_space *space, struct fx_m
 			verify_gauge(gms_acct_name(kind), acct.event[kind].count, o->event[kind]);
 }
 
+/* What is saved of it and loaded is the same, but for who holds pages. */
+static void verify_snapshot(const struct oracle *o, struct gms_space *space)
+{
+	struct snapfile *file = snapfile_new();
+	struct gms_space *back = NULL;
+	char why[256] = "";
+	struct fx_mem mem;
+	int err;
+
+	fx_mem_init(&mem);
+	err = gms_save(space, snapfile_write, file);
+	AGREE(!err, "gms_save: %d", err);
+	err = snapfile_load(&back, file, &mem, NULL);
+	AGREE(!err, "gms_load: %d", err);
+	err = gms_check(back, why, sizeof(why));
+	AGREE(!err, "gms_check of what was loaded: %s", why);
+	for (gms_gfn gfn = 0; gfn < o->npages; gfn++) {
+		const gms_state is = gms_state_at(back, gfn);
+		struct gms_folio folio = { .order = 0 };
+
+		AGREE(is == o->state[gfn], "page 0x%" PRIx64 " loaded: state 0x%x, should be 0x%x",
+		      gfn, is, o->state[gfn]);
+		if (is & GMS_HOLE)
+			continue;
+		err = gms_folio_at(back, gfn, &folio);
+		AGREE(!err && folio.order == oracle_order(o, gfn),
+		      "page 0x%" PRIx64 " loaded: order %u, should be %u", gfn, folio.order,
+		      oracle_order(o, gfn));
+	}
+	gms_space_free(back);
+	AGREE(!mem.live_blocks, "%" PRIu64 " blocks of what was loaded leaked", mem.live_blocks);
+	snapfile_free(file);
+}
+
 void verify(struct oracle *o, struct gms_space *space, struct fx_host *host, struct fx_mem *mem,
 	    struct fx_rand *rand, struct gms_range around, bool whole)
 {
@@ -396,6 +431,8 @@ void verify(struct oracle *o, struct gms_space *space, struct fx_host *host, str
 	verify_pins(o, space, some);
 	if (whole)
 		verify_ledger(o, space, mem);
+	if (whole && fx_rand_odds(rand, 1, 8))
+		verify_snapshot(o, space);
 	err = gms_check(space, why, sizeof(why));
 	AGREE(!err, "gms_check: %s", why);
 }
