@@ -85,7 +85,7 @@ int gms_cca_ripas_begin(struct gms_request *request, uint64_t base, uint64_t top
 /* Would asking again not help? */
 static bool is_final(int error)
 {
-	return error && error != -EAGAIN && error != -EBUSY && error != -ENOMEM;
+	return error && !gms__error_passes(error);
 }
 
 static struct gms_cca_answer answer_of(const struct gms_request *request)

@@ -102,17 +102,11 @@ static int64_t for_guest(int error)
 	return error ? -GMS_KVM_EPERM : 0;
 }
 
-/* May the same work later, without anything else being done about it? */
-static bool passes(int error)
-{
-	return error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
-}
-
 static int64_t for_platform(int error)
 {
 	if (!error)
 		return 0;
-	return passes(error) ? EAGAIN : EINVAL;
+	return gms__error_passes(error) ? EAGAIN : EINVAL;
 }
 
 int gms_kvm_call_end(struct gms_request *request, uint32_t style, int64_t *ret)
@@ -189,6 +183,12 @@ int gms_kvm_fault_begin(struct gms_request *request, uint64_t flags, uint64_t gp
 	return 0;
 }
 
+/* Of a fault that was not seen to. */
+static uint32_t action_of(int error)
+{
+	return gms__error_passes(error) || error == -ENOSPC ? GMS_KVM_AGAIN : GMS_KVM_REFUSE;
+}
+
 /* Ask for the page, which a request that was refused does not. */
 static uint32_t raise_fault(struct gms_request *request)
 {
@@ -201,7 +201,7 @@ static uint32_t raise_fault(struct gms_request *request)
 		return GMS_KVM_RESUME;
 	request->error = gms__request_blame(request, gfn, err == -ENOENT ? GMS_REASON_HOLE :
 					    GMS_REASON_NONE, err);
-	return passes(err) || err == -ENOSPC ? GMS_KVM_AGAIN : GMS_KVM_REFUSE;
+	return action_of(err);
 }
 
 int gms_kvm_fault_end(struct gms_request *request, uint32_t *action)
@@ -214,8 +214,7 @@ int gms_kvm_fault_end(struct gms_request *request, uint32_t *action)
 	if (err)
 		return err;
 	if (request->error)
-		*action = passes(request->error) || request->error == -ENOSPC ? GMS_KVM_AGAIN :
-									     GMS_KVM_REFUSE;
+		*action = action_of(request->error);
 	else if (request->words.kvm.flags & GMS_KVM_FAULT_USERFAULT)
 		*action = raise_fault(request);
 	else

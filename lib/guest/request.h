@@ -20,6 +20,7 @@
 #ifndef GMS_GUEST_REQUEST_H
 #define GMS_GUEST_REQUEST_H
 
+#include <errno.h>
 #include <pthread.h>
 
 #include <gmemstate/guest/request.h>
@@ -138,6 +139,11 @@ int  gms__request_end(struct gms_request *request, uint32_t protocol);
 static inline bool gms__request_whole(const struct gms_request *request)
 {
 	return request->place.part == request->nparts;
+}
+/* Of an error: may the same go through later, with nothing else done about it? */
+static inline bool gms__error_passes(int error)
+{
+	return error == -EAGAIN || error == -EBUSY || error == -ENOMEM;
 }
 /* Named in an error that an admit function returns. */
 static inline int gms__request_blame(struct gms_request *request, gms_gfn gfn, uint32_t reason,

@@ -54,16 +54,9 @@ static uint64_t answer_of(const struct gms_request *request)
 	if (!request->nparts)
 		return request->stop_error == BAD_ALIGNMENT ? GMS_TDX_MAP_ALIGN_ERROR :
 							      GMS_TDX_MAP_INVALID_OPERAND;
-	switch (request->error) {
-	case 0:
+	if (!request->error)
 		return gms__request_whole(request) ? GMS_TDX_MAP_SUCCESS : GMS_TDX_MAP_RETRY;
-	case -EAGAIN:
-	case -EBUSY:
-	case -ENOMEM:
-		return GMS_TDX_MAP_RETRY;
-	default:
-		return GMS_TDX_MAP_INVALID_OPERAND;
-	}
+	return gms__error_passes(request->error) ? GMS_TDX_MAP_RETRY : GMS_TDX_MAP_INVALID_OPERAND;
 }
 
 int gms_tdx_map_end(struct gms_request *request, uint64_t *r10, uint64_t *r11)

@@ -111,19 +111,18 @@ int gms_tdx_accept_begin(struct gms_request *request, uint64_t rcx)
 
 static uint64_t answer_of(const struct gms_request *request)
 {
-	switch (request->nparts ? request->error : request->stop_error) {
+	const int error = request->nparts ? request->error : request->stop_error;
+
+	switch (error) {
 	case 0:
 		return GMS_TDX_ACCEPT_SUCCESS;
 	case HAD_BEFORE:
 		return GMS_TDX_PAGE_ALREADY_ACCEPTED | request->words.tdx.level;
 	case TOO_LARGE:
 		return GMS_TDX_PAGE_SIZE_MISMATCH | level_of(request);
-	case -EAGAIN:
-	case -EBUSY:
-	case -ENOMEM:
-		return GMS_TDX_OPERAND_BUSY | GMS_TDX_OPERAND_RCX;
 	default:
-		return GMS_TDX_OPERAND_INVALID | GMS_TDX_OPERAND_RCX;
+		return (gms__error_passes(error) ? GMS_TDX_OPERAND_BUSY : GMS_TDX_OPERAND_INVALID) |
+		       GMS_TDX_OPERAND_RCX;
 	}
 }
 
