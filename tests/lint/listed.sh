@@ -12,7 +12,7 @@ for folder in lib include tests examples bench man; do
 	[ -d "$folder" ] || continue
 	part=$folder/Makemodule.am
 	[ "$folder" != include ] || part=lib/Makemodule.am
-	words=$(cat "$part" 2>/dev/null | LC_ALL=C tr -s ' \t\\=' '\n' || :)
+	words=$(cat "$part" "$folder"/*/Makemodule.am 2>/dev/null | LC_ALL=C tr -s ' \t\\=' '\n' || :)
 	for file in $(find "$folder" -path tests/abi/root -prune -o -type f \( -name "*.[chS]" \
 		      -o -name "*.sh" -o -name "*.ld" -o -name "*.[0-9]" -o -name "*.map" \) -print |
 		      LC_ALL=C sort); do
