@@ -113,7 +113,8 @@ struct report_run {
 
 	struct gms_cost_model model;	/* what costs are of */
 	const char *model_name;		/* "this host, measured now", a file's name, "example" */
-	struct gms_cost_pattern pattern; /* of costs: backing, ask, doorbell, threads; bytes is unused */
+	/* Of costs: backing, ask, doorbell, threads; bytes is unused. */
+	struct gms_cost_pattern pattern;
 	double	 elapsed_seconds;	/* of the run */
 
 	uint32_t nreports;

@@ -78,7 +78,8 @@ void term_progress(struct term_progress *bar, uint64_t done, uint64_t total, con
 		share = done >= total ? 1000 : (uint64_t)((double)done / (double)total * 1000);
 		memset(full, '#', BAR_COLUMNS);
 		full[share * BAR_COLUMNS / 1000] = '\0';
-		fprintf(stderr, "[%-*s] %2u %% ", (int)BAR_COLUMNS, full, (unsigned int)(share / 10));
+		fprintf(stderr, "[%-*s] %2u %% ", (int)BAR_COLUMNS, full,
+			(unsigned int)(share / 10));
 	}
 	if (note)
 		fputs(note, stderr);
