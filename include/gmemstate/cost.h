@@ -198,6 +198,44 @@ struct gms_cost_estimate {
 	const char *missing;	 /**< On -ENODATA: the model's number; else NULL. */
 };
 
+/**
+ * @brief Pages that turned one way, counted; pages are the host's.
+ *
+ * Runs that turn in one conversion may share a system call, one run alone has its
+ * own. So the two are counted apart.
+ */
+struct gms_cost_turns {
+	uint64_t lone_runs;	/**< Conversions of one run of pages. */
+	uint64_t lone_pages;	/**< Their pages. */
+	uint64_t calls;		/**< Conversions of several runs. */
+	uint64_t runs;		/**< Their runs. */
+	uint64_t pages;		/**< Their pages. */
+};
+
+/**
+ * @brief Copies, by their length; gms_cost_count_copy() adds one.
+ *
+ * [i] are those longer than size i - 1 of enum gms_cost_size, and not longer than
+ * size i; the last are those longer than all.
+ */
+struct gms_cost_copies {
+	uint64_t copies[GMS_COST_SIZE_COUNT + 1]; /**< How many. */
+	uint64_t bytes[GMS_COST_SIZE_COUNT + 1];  /**< Bytes of them together. */
+};
+
+/** @brief Steps that were counted. Clear with GMS_INIT() first. */
+struct gms_cost_counts {
+	size_t	 size;			   /**< Bytes of this struct the caller knows. */
+	uint64_t requests;		   /**< That the steps were for; 0 counts as 1. */
+	uint64_t doorbells;		   /**< How often the guest rang. */
+	uint64_t asks;			   /**< Its wishes to convert. */
+	struct gms_cost_turns to_shared;   /**< Pages that turned shared. */
+	struct gms_cost_turns to_private;  /**< Pages that turned private. */
+	struct gms_cost_copies copied;	   /**< By memcpy(3). */
+	struct gms_cost_copies read;	   /**< By pread(2) of the memory's file. */
+	struct gms_cost_copies written;	   /**< By pwrite(2) to it. */
+};
+
 /** @brief What gms_cost_advise() found. Clear with GMS_INIT() first. */
 struct gms_cost_advice {
 	size_t	 size;		 /**< Bytes of this struct the caller knows. */
@@ -353,6 +391,57 @@ GMS_API const char *gms_cost_strategy_name(uint32_t strategy);
 GMS_API GMS_MUST_CHECK int
 gms_cost_estimate(const struct gms_cost_model *model, const struct gms_cost_pattern *pattern,
 		  uint32_t strategy, struct gms_cost_estimate *estimate);
+
+/**
+ * @brief Count copies of one length.
+ *
+ * What does not fit stays UINT64_MAX.
+ *
+ * @param copies Where they are added; not NULL.
+ * @param bytes  Of each.
+ * @param n      How many.
+ * @par Threads
+ * Pure; async-signal-safe.
+ * @par Cost
+ * A few comparisons.
+ * @since 0.1
+ */
+GMS_API void gms_cost_count_copy(struct gms_cost_copies *copies, uint64_t bytes, uint64_t n);
+
+/**
+ * @brief What steps cost that were counted: by a program that ran, or from a trace.
+ *
+ * The parts are as in gms_cost_estimate(), which prices the counts of its pattern
+ * with this; but nanoseconds are those of all requests together. They are linear in
+ * the counts: counts that are added up cost what they cost apart, but for the
+ * rounding of each kind. A backing that loses contents has them copied: whoever counts
+ * adds such copies.
+ *
+ * @param model    Unit costs.
+ * @param pattern  How it was done: @p backing, @p ask, @p doorbell, @p threads and
+ *                 @p flags; nothing else is looked at.
+ * @param counts   The steps. A conversion of more than 1024 runs may count as one.
+ * @param estimate Filled in but for what is exposed and the break-even length, which
+ *                 are 0. Cleared with GMS_INIT() before.
+ * @retval 0       Filled in.
+ * @retval -EINVAL NULL; a size smaller than its own member; a number in @p model that
+ *                 gms_cost_load() would refuse; an unknown number or bit in
+ *                 @p pattern; in @p counts fewer pages than runs, or runs than calls,
+ *                 pages without runs, or bytes that so many copies of that class
+ *                 cannot have.
+ * @retval -E2BIG  A struct is longer than this library knows and not zero there.
+ * @retval -ENODATA The model lacks what was counted.
+ * @par On error
+ * As gms_cost_estimate().
+ * @par Threads
+ * Pure; async-signal-safe.
+ * @par Cost
+ * Bounded: some dozen sums; no allocation.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_cost_price(const struct gms_cost_model *model, const struct gms_cost_pattern *pattern,
+	       const struct gms_cost_counts *counts, struct gms_cost_estimate *estimate);
 
 /**
  * @brief The cheapest of some strategies, by how much, and why.

@@ -13,15 +13,6 @@
 #define GRANULE_MOST	(UINT64_C(1) << 30)
 #define LENGTH_MOST	(UINT64_C(1) << 40)	/* of a break-even */
 
-static uint64_t total_ns(const struct gms__cost_sum *sum)
-{
-	uint64_t ns = 0;
-
-	for (unsigned int i = 0; i < GMS__COST_PARTS; i++)
-		ns = gms__plus(ns, gms__divide_up(sum->ns[i], sum->requests));
-	return ns;
-}
-
 /* Two strategies, by the length of a request. */
 struct race {
 	const struct gms_cost_model *model;
@@ -30,16 +21,22 @@ struct race {
 	bool unknown;		/* at some length that was looked at */
 };
 
+static uint64_t request_ns(struct race *race, uint32_t strategy, uint64_t bytes)
+{
+	struct gms_cost_counts counts;
+	struct gms__cost_sum sum;
+
+	gms__cost_count(race->model, race->pattern, strategy, bytes, &counts);
+	sum = gms__cost_price(race->model, race->pattern, &counts);
+	if (sum.missing)
+		race->unknown = true;
+	return gms__cost_total_ns(&sum, counts.requests);
+}
+
 static bool is_cheaper(struct race *race, uint64_t bytes)
 {
-	const struct gms__cost_sum a = gms__cost_steps(race->model, race->pattern,
-						       race->strategy, bytes);
-	const struct gms__cost_sum b = gms__cost_steps(race->model, race->pattern,
-						       GMS_COST_BOUNCE, bytes);
-
-	if (a.missing || b.missing)
-		race->unknown = true;
-	return !race->unknown && total_ns(&a) < total_ns(&b);
+	return request_ns(race, race->strategy, bytes) < request_ns(race, GMS_COST_BOUNCE, bytes) &&
+	       !race->unknown;
 }
 
 /*
@@ -49,16 +46,14 @@ static bool is_cheaper(struct race *race, uint64_t bytes)
  */
 static uint64_t break_even(struct race *race)
 {
-	static const uint64_t knots[] = {
-		4096, 16384, 65536, 262144, GMS__COST_BLOCK_BYTES, LENGTH_MOST
-	};
 	const uint64_t granule = gms__cost_granule(race->model, race->pattern);
 	uint64_t low = 0, high = 1;	/* granules: not cheaper; cheaper, or looked at next */
 	bool found = is_cheaper(race, granule);
 
-	for (unsigned int i = 0; !found && i < sizeof(knots) / sizeof(knots[0]); i++) {
+	for (unsigned int i = 0; !found && i <= GMS_COST_SIZE_COUNT; i++) {
 		low = high;
-		high = gms__divide_up(knots[i], granule);
+		high = gms__divide_up(i < GMS_COST_SIZE_COUNT ? gms__cost_sizes[i] : LENGTH_MOST,
+				      granule);
 		if (high < low)
 			high = low;
 		found = is_cheaper(race, high * granule);
@@ -76,10 +71,11 @@ static uint64_t break_even(struct race *race)
 	return found ? high * granule : UINT64_MAX;
 }
 
-static void expose(const struct gms__cost_sum *sum, uint32_t strategy,
+static void expose(const struct gms_cost_model *model, const struct gms_cost_pattern *pattern,
+		   uint32_t strategy, const struct gms__cost_sum *sum,
 		   struct gms_cost_estimate *estimate)
 {
-	const struct gms_cost_pattern *pattern = sum->pattern;
+	const uint64_t pages = gms__cost_pages(model, pattern, pattern->bytes);
 	const uint64_t outstanding = pattern->outstanding ? pattern->outstanding
 							  : gms__cost_batch(pattern);
 
@@ -87,16 +83,16 @@ static void expose(const struct gms__cost_sum *sum, uint32_t strategy,
 	case GMS_COST_BOUNCE:
 	case GMS_COST_POOL:
 	case GMS_COST_PERSISTENT:
-		estimate->exposed_pages = gms__times(sum->pages, outstanding);
+		estimate->exposed_pages = gms__times(pages, outstanding);
 		estimate->exposed_ns = UINT64_MAX;
 		break;
 	case GMS_COST_CONVERT_BATCH:	/* while those of the others are turned */
-		estimate->exposed_pages = gms__times(sum->pages, sum->requests - 1);
-		for (unsigned int i = 0; sum->requests > 1 && i < GMS__COST_PARTS; i++)
+		estimate->exposed_pages = gms__times(pages, estimate->requests - 1);
+		for (unsigned int i = 0; estimate->requests > 1 && i < GMS__COST_PARTS; i++)
 			estimate->exposed_ns = gms__plus(estimate->exposed_ns, sum->ns[i]);
 		break;
 	case GMS_COST_LAZY:
-		estimate->exposed_pages = gms__times(sum->pages, outstanding);
+		estimate->exposed_pages = gms__times(pages, outstanding);
 		estimate->exposed_ns = pattern->reuse_ns && pattern->reuse_ns < pattern->idle_ns ?
 				       pattern->reuse_ns : pattern->idle_ns;
 		break;
@@ -120,12 +116,9 @@ static int check(const struct gms_cost_model *model, const struct gms_cost_patte
 	if (granule && (!is_power_of_two(granule) || granule > GRANULE_MOST ||
 			granule < model->host_page_bytes))
 		return -EINVAL;
-	if (!(pattern->direction & GMS_COST_BOTH) || pattern->direction > GMS_COST_BOTH ||
-	    pattern->backing >= GMS_COST_BACKINGS || pattern->ask >= GMS_COST_ASKS ||
-	    pattern->doorbell >= GMS_COST_ASKS ||
-	    pattern->flags & ~(GMS_COST_WARM | GMS_COST_ADJACENT))
+	if (!(pattern->direction & GMS_COST_BOTH) || pattern->direction > GMS_COST_BOTH)
 		return -EINVAL;
-	return 0;
+	return gms__cost_way_is_sound(pattern) ? 0 : -EINVAL;
 }
 
 static int estimate_known(const struct gms_cost_model *model,
@@ -133,30 +126,21 @@ static int estimate_known(const struct gms_cost_model *model,
 			  struct gms_cost_estimate *estimate)
 {
 	struct race race = { .model = model, .pattern = pattern, .strategy = strategy };
+	struct gms_cost_counts counts;
 	struct gms__cost_sum sum;
 
 	estimate->missing = "host_page_bytes";
 	if (!model->host_page_bytes)
 		return -ENODATA;
-	sum = gms__cost_steps(model, pattern, strategy, pattern->bytes);
+	gms__cost_count(model, pattern, strategy, pattern->bytes, &counts);
+	sum = gms__cost_price(model, pattern, &counts);
 	estimate->missing = sum.missing;
 	if (sum.missing)
 		return -ENODATA;
 
-	estimate->total_ns = total_ns(&sum);
-	estimate->exits_ns = gms__divide_up(sum.ns[GMS__COST_EXITS], sum.requests);
-	estimate->syscalls_ns = gms__divide_up(sum.ns[GMS__COST_SYSCALLS], sum.requests);
-	estimate->page_table_ns = gms__divide_up(sum.ns[GMS__COST_PAGE_TABLE], sum.requests);
-	estimate->flushes_ns = gms__divide_up(sum.ns[GMS__COST_FLUSHES], sum.requests);
-	estimate->refaults_ns = gms__divide_up(sum.ns[GMS__COST_REFAULTS], sum.requests);
-	estimate->copies_ns = gms__divide_up(sum.ns[GMS__COST_COPIES], sum.requests);
-	estimate->requests = sum.requests;
-	estimate->exits = sum.count[GMS__COST_EXITS];
-	estimate->syscalls = sum.count[GMS__COST_SYSCALLS];
-	estimate->flushes = sum.count[GMS__COST_FLUSHES];
-	estimate->refaulted_pages = sum.count[GMS__COST_REFAULTS];
-	estimate->copied_bytes = sum.count[GMS__COST_COPIES];
-	expose(&sum, strategy, estimate);
+	gms__cost_tell(&sum, counts.requests, estimate);
+	estimate->requests = counts.requests;
+	expose(model, pattern, strategy, &sum, estimate);
 	if (strategy != GMS_COST_BOUNCE)
 		estimate->break_even_bytes = break_even(&race);
 	return 0;

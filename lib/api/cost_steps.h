@@ -1,18 +1,29 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /*
- * cost_steps.h - the steps of a way to do I/O, and what they cost by a model.
+ * cost_steps.h - the steps of a way to do I/O, counted, and what they cost by a model.
  *
- * Arithmetic saturates: UINT64_MAX means at least that much.
+ * cost_count.c makes counts of a pattern of requests; cost_price.c prices counts,
+ * those and anybody's. Arithmetic saturates: UINT64_MAX means at least that much.
  */
 #ifndef GMS_API_COST_STEPS_H
 #define GMS_API_COST_STEPS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gmemstate/cost.h>
 
 /* The larger of the two units that pages are measured in. */
 #define GMS__COST_BLOCK_BYTES	(UINT64_C(2) << 20)
+
+/* Of enum gms_cost_size. */
+extern const uint64_t gms__cost_sizes[GMS_COST_SIZE_COUNT];
+
+/* The longest copy of a class of struct gms_cost_copies. */
+static inline uint64_t gms__cost_most_bytes(unsigned int class)
+{
+	return class < GMS_COST_SIZE_COUNT ? gms__cost_sizes[class] : UINT64_MAX;
+}
 
 enum gms__cost_part {
 	GMS__COST_EXITS,
@@ -27,8 +38,6 @@ enum gms__cost_part {
 struct gms__cost_sum {
 	const struct gms_cost_model *model;
 	const struct gms_cost_pattern *pattern;
-	uint64_t bytes, pages;		/* of a request; pages are the host's */
-	uint64_t requests;		/* that ns and count are for */
 	uint64_t ns[GMS__COST_PARTS];
 	uint64_t count[GMS__COST_PARTS];
 	const char *missing;		/* the first number that is not known, or NULL */
@@ -63,9 +72,27 @@ static inline uint64_t gms__cost_batch(const struct gms_cost_pattern *pattern)
 	return pattern->outstanding && pattern->outstanding < batch ? pattern->outstanding : batch;
 }
 
-/* All steps, for requests of this length; the model's page and the pattern are sound. */
-struct gms__cost_sum gms__cost_steps(const struct gms_cost_model *model,
+/* Host pages that a request of this length converts; the model's page and the pattern are sound. */
+uint64_t gms__cost_pages(const struct gms_cost_model *model,
+			 const struct gms_cost_pattern *pattern, uint64_t bytes);
+
+/* All steps, for requests of this length. */
+void gms__cost_count(const struct gms_cost_model *model, const struct gms_cost_pattern *pattern,
+		     uint32_t strategy, uint64_t bytes, struct gms_cost_counts *counts);
+
+/* Of a pattern, is what a price depends on sound? */
+bool gms__cost_way_is_sound(const struct gms_cost_pattern *pattern);
+
+/* What sound counts cost, in all. */
+struct gms__cost_sum gms__cost_price(const struct gms_cost_model *model,
 				     const struct gms_cost_pattern *pattern,
-				     uint32_t strategy, uint64_t bytes);
+				     const struct gms_cost_counts *counts);
+
+/* As an estimate tells it: times divided by so many, counts as they are. */
+void gms__cost_tell(const struct gms__cost_sum *sum, uint64_t share,
+		    struct gms_cost_estimate *estimate);
+
+/* The sum of the parts, each divided by so many. */
+uint64_t gms__cost_total_ns(const struct gms__cost_sum *sum, uint64_t share);
 
 #endif

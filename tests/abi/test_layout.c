@@ -501,6 +501,28 @@ static const struct layout layouts[] = {
 	MEMBER(gms_cost_advice, why, 48),
 	MEMBER(gms_cost_advice, missing, 56),
 
+	STRUCT(gms_cost_turns, 40),
+	MEMBER(gms_cost_turns, lone_runs, 0),
+	MEMBER(gms_cost_turns, lone_pages, 8),
+	MEMBER(gms_cost_turns, calls, 16),
+	MEMBER(gms_cost_turns, runs, 24),
+	MEMBER(gms_cost_turns, pages, 32),
+
+	STRUCT(gms_cost_copies, 96),
+	MEMBER(gms_cost_copies, copies, 0),
+	MEMBER(gms_cost_copies, bytes, 48),
+
+	STRUCT(gms_cost_counts, 400),
+	MEMBER(gms_cost_counts, size, 0),
+	MEMBER(gms_cost_counts, requests, 8),
+	MEMBER(gms_cost_counts, doorbells, 16),
+	MEMBER(gms_cost_counts, asks, 24),
+	MEMBER(gms_cost_counts, to_shared, 32),
+	MEMBER(gms_cost_counts, to_private, 72),
+	MEMBER(gms_cost_counts, copied, 112),
+	MEMBER(gms_cost_counts, read, 208),
+	MEMBER(gms_cost_counts, written, 304),
+
 	/* snapshot.h */
 	STRUCT(gms_load_opts, 64),
 	MEMBER(gms_load_opts, size, 0),
