@@ -69,7 +69,7 @@ struct trace_opts {
 /* What was read so far. */
 struct trace_seen {
 	uint64_t lines;
-	uint64_t events;
+	uint64_t events;	/* without marks */
 	uint64_t bad_lines;	/* passed over, with skip_bad */
 	uint64_t other_lines;	/* of events that are not of DMA mappings */
 	uint64_t lost_events;	/* that the text itself says are missing */
@@ -82,21 +82,26 @@ struct trace_seen {
 
 /* What is wrong, and where: after an error. */
 struct trace_fault {
-	const char *path;	/* "-" is called <stdin> */
+	const char *path;	/* the caller's; "-" is called <stdin> */
 	uint64_t line;		/* from 1; 0: the file as a whole */
-	uint64_t column;	/* from 1; 0: not known */
-	const char *expected;	/* "a length in bytes", or what went wrong */
-	char	 text[64];	/* the beginning of what was there instead, printable */
+	uint64_t column;	/* from 1, in bytes; 0 if line is 0 */
+	const char *expected;	/* "a length in bytes"; of a whole file: what went wrong */
+	char	 text[64];	/* the beginning of what was there instead, printable; "": the
+				 * line ended */
 };
 
 struct trace;
 
-/* path: "-" is the standard input. 0, or a negative errno; opts may be NULL. */
+/*
+ * path: "-" is the standard input; the string must last as long as the trace. 0, or a
+ * negative errno; opts may be NULL. Nothing is read yet.
+ */
 int  trace_open(struct trace **out, const char *path, const struct trace_opts *opts);
 /*
  * The next events, n at most: as many as there were before the end, an error, or a pipe
  * that has nothing at the moment. 0: the end. -EBADMSG: a damaged line or file; what
- * came before it was given.
+ * came before it was given. -EINTR: a signal came, and its handler does not restart reads;
+ * one may go on. Any other error ends the trace.
  */
 int64_t trace_read(struct trace *trace, struct trace_event *events, size_t n);
 void trace_close(struct trace *trace);	/* NULL is nothing */
