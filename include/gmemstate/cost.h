@@ -78,6 +78,9 @@ struct gms_cost_model {
 	uint64_t process_madvise_vector_ns; /**< Each vector: MADV_DONTNEED of a mapped page. */
 
 	uint64_t refault_page_ns;	/**< A touch of a page of a memfd that is there, not mapped. */
+	uint64_t refault_gmem_page_ns;	/**< The same of a guest_memfd. */
+	/** More if a KVM slot names the mapping: to take a page from the guest, and its fault. */
+	uint64_t refault_guest_page_ns;
 	uint64_t populate_memfd_page_ns; /**< A touch of a page of a memfd that is not there. */
 	uint64_t populate_gmem_page_ns;	/**< The same of a guest_memfd. */
 	uint64_t userfault_missing_ns;	/**< A fault that another thread serves with UFFDIO_COPY. */
@@ -149,6 +152,13 @@ enum gms_cost_ask {
 #define GMS_COST_WARM		(UINT32_C(1) << 0)
 /** The buffers of a batch lie side by side: one run, one call. Default: each alone. */
 #define GMS_COST_ADJACENT	(UINT32_C(1) << 1)
+/** The memory is a guest_memfd, which costs more to map again. Default: a memfd. */
+#define GMS_COST_GUEST_MEMFD	(UINT32_C(1) << 2)
+/**
+ * The guest loses pages that turn private too, and faults on those that it uses again:
+ * KVM's slot names the mapping that is revoked. Default: it has them all the time.
+ */
+#define GMS_COST_GUEST_FAULTS	(UINT32_C(1) << 3)
 
 /** @brief What a guest's requests are like. Clear with GMS_INIT() first. */
 struct gms_cost_pattern {
@@ -186,7 +196,7 @@ struct gms_cost_estimate {
 	uint64_t exits;		 /**< Exits of the guest. */
 	uint64_t syscalls;	 /**< System calls, without the device's own. */
 	uint64_t flushes;	 /**< Flushes. */
-	uint64_t refaulted_pages; /**< Host pages that fault. */
+	uint64_t refaulted_pages; /**< Host pages that fault: the VMM's, and the guest's. */
 	uint64_t copied_bytes;	 /**< Bytes copied, without the device's own transfer. */
 	uint64_t exposed_pages;	 /**< Host pages shared though no request needs them. */
 	uint64_t exposed_ns;	 /**< How long after each use; UINT64_MAX: for ever. */
@@ -234,6 +244,8 @@ struct gms_cost_counts {
 	struct gms_cost_copies copied;	   /**< By memcpy(3). */
 	struct gms_cost_copies read;	   /**< By pread(2) of the memory's file. */
 	struct gms_cost_copies written;	   /**< By pwrite(2) to it. */
+	/** Pages that turned private and that the guest used after that. */
+	uint64_t used_pages;
 };
 
 /** @brief What gms_cost_advise() found. Clear with GMS_INIT() first. */
@@ -427,8 +439,8 @@ GMS_API void gms_cost_count_copy(struct gms_cost_copies *copies, uint64_t bytes,
  * @retval -EINVAL NULL; a size smaller than its own member; a number in @p model that
  *                 gms_cost_load() would refuse; an unknown number or bit in
  *                 @p pattern; in @p counts fewer pages than runs, or runs than calls,
- *                 pages without runs, or bytes that so many copies of that class
- *                 cannot have.
+ *                 pages without runs, bytes that so many copies of that class
+ *                 cannot have, or more pages used than turned private.
  * @retval -E2BIG  A struct is longer than this library knows and not zero there.
  * @retval -ENODATA The model lacks what was counted.
  * @par On error

@@ -14,9 +14,8 @@
  *   IN_PLACE    ioctl, 1 flush of stage 2,         ioctl, 1 flush of stage 2, 1 of the
  *               N refaults                         VMM's; N entries as MADV_DONTNEED
  *
- * Left out, because no model has a unit for it: the guest's own faults after its pages
- * were taken from a mapping that KVM's slot names; and that a page of guest_memfd costs
- * more to map again than one of memfd.
+ * IN_PLACE is guest_memfd, whose pages are dearer to map again; GUARD may be. With
+ * GUEST_FAULTS the guest refaults what it uses after it turned private.
  *
  * That a flush of stage 2 costs what one of the process does is a stand-in: both are
  * an interrupt to the CPUs that run its threads.
@@ -33,6 +32,8 @@
 #include "base/sized.h"
 #include "api/cost_steps.h"
 #include "api/cost_text.h"
+
+#define FLAGS	(GMS_COST_WARM | GMS_COST_ADJACENT | GMS_COST_GUEST_MEMFD | GMS_COST_GUEST_FAULTS)
 
 /* Most vectors the kernel takes in one call (UIO_MAXIOV). */
 #define VECTOR_MOST	1024u
@@ -240,6 +241,14 @@ static uint64_t of_runs(struct gms__cost_sum *sum, struct unit unit, struct runs
 	return gms__plus(gms__times(all.runs, page_ns), of_more_pages(sum, unit, all));
 }
 
+static uint64_t refault_ns(struct gms__cost_sum *sum)
+{
+	const bool is_gmem = sum->pattern->backing == GMS_COST_IN_PLACE ||
+			     sum->pattern->flags & GMS_COST_GUEST_MEMFD;
+
+	return is_gmem ? NEED(sum, refault_gmem_page_ns) : NEED(sum, refault_page_ns);
+}
+
 static void turn_guard(struct gms__cost_sum *sum, const struct gms_cost_turns *turns, bool take)
 {
 	const struct unit unit = take ? UNIT(sum, guard_install) : UNIT(sum, guard_remove);
@@ -265,7 +274,7 @@ static void turn_guard(struct gms__cost_sum *sum, const struct gms_cost_turns *t
 	if (take)
 		add_flushes(sum, all.runs);
 	else
-		add(sum, GMS__COST_REFAULTS, all.pages, NEED(sum, refault_page_ns));
+		add(sum, GMS__COST_REFAULTS, all.pages, refault_ns(sum));
 }
 
 static void turn_mprotect(struct gms__cost_sum *sum, const struct gms_cost_turns *turns, bool take)
@@ -303,7 +312,7 @@ static void turn_in_place(struct gms__cost_sum *sum, const struct gms_cost_turns
 	if (take)
 		add_work(sum, of_runs(sum, UNIT(sum, dontneed), all), all.runs, all.runs);
 	else
-		add(sum, GMS__COST_REFAULTS, all.pages, NEED(sum, refault_page_ns));
+		add(sum, GMS__COST_REFAULTS, all.pages, refault_ns(sum));
 }
 
 static void turn(struct gms__cost_sum *sum, const struct gms_cost_turns *turns, bool take)
@@ -320,6 +329,12 @@ static void turn(struct gms__cost_sum *sum, const struct gms_cost_turns *turns, 
 		way[sum->pattern->backing](sum, turns, take);
 }
 
+static void add_guest_faults(struct gms__cost_sum *sum, uint64_t npages)
+{
+	if (npages && sum->pattern->flags & GMS_COST_GUEST_FAULTS)
+		add(sum, GMS__COST_REFAULTS, npages, NEED(sum, refault_guest_page_ns));
+}
+
 struct gms__cost_sum gms__cost_price(const struct gms_cost_model *model,
 				     const struct gms_cost_pattern *pattern,
 				     const struct gms_cost_counts *counts)
@@ -330,6 +345,7 @@ struct gms__cost_sum gms__cost_price(const struct gms_cost_model *model,
 	add_exits(&sum, pattern->ask, counts->asks);
 	turn(&sum, &counts->to_shared, false);
 	turn(&sum, &counts->to_private, true);
+	add_guest_faults(&sum, counts->used_pages);
 	add_copies(&sum, &counts->copied);
 	add_file_copies(&sum, &counts->written, model->pwrite_ns, "pwrite_4k_ns");
 	add_file_copies(&sum, &counts->read, model->pread_ns, "pread_4k_ns");
@@ -366,12 +382,17 @@ bool gms__cost_way_is_sound(const struct gms_cost_pattern *pattern)
 {
 	return pattern->backing < GMS_COST_BACKINGS && pattern->ask < GMS_COST_ASKS &&
 	       pattern->doorbell < GMS_COST_ASKS &&
-	       !(pattern->flags & ~(GMS_COST_WARM | GMS_COST_ADJACENT));
+	       !(pattern->flags & ~FLAGS);
 }
 
 static bool runs_are_sound(uint64_t runs, uint64_t pages)
 {
 	return runs ? pages >= runs : !pages;
+}
+
+static uint64_t taken_pages(const struct gms_cost_counts *counts)
+{
+	return gms__plus(counts->to_private.lone_pages, counts->to_private.pages);
 }
 
 static bool turns_are_sound(const struct gms_cost_turns *turns)
@@ -431,7 +452,8 @@ int gms_cost_price(const struct gms_cost_model *model, const struct gms_cost_pat
 	if (!gms__cost_in_bounds(&our_model) || !gms__cost_way_is_sound(&our_pattern) ||
 	    !turns_are_sound(&our_counts.to_shared) || !turns_are_sound(&our_counts.to_private) ||
 	    !copies_are_sound(&our_counts.copied) || !copies_are_sound(&our_counts.read) ||
-	    !copies_are_sound(&our_counts.written))
+	    !copies_are_sound(&our_counts.written) ||
+	    our_counts.used_pages > taken_pages(&our_counts))
 		return -EINVAL;
 	err = price_known(&our_model, &our_pattern, &our_counts, &found);
 	gms__sized_out(estimate, &found, sizeof(found));

@@ -60,7 +60,7 @@ static const struct part parts[GMS_CALIBRATE_PARTS] = {
 	[GMS_CALIBRATE_COPY] = { "memcpy", gms__calib_copy, 10 },
 	[GMS_CALIBRATE_FILE] = { "file I/O to memfd", gms__calib_file, 5 },
 	[GMS_CALIBRATE_KVM] = { "exits of a guest", gms__calib_kvm, 2 },
-	[GMS_CALIBRATE_GMEM] = { "holes in guest_memfd", gms__calib_gmem, 2 },
+	[GMS_CALIBRATE_GMEM] = { "guest_memfd", gms__calib_gmem, 4 },
 	[GMS_CALIBRATE_MISSING] = { "userfault, missing", gms__calib_missing, 1 },
 	[GMS_CALIBRATE_MINOR] = { "userfault, minor", gms__calib_minor, 1 },
 };

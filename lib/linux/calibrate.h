@@ -110,4 +110,7 @@ int gms__calib_gmem(struct gms__calib *calib);
 int gms__calib_missing(struct gms__calib *calib);
 int gms__calib_minor(struct gms__calib *calib);
 
+/* Of a guest whose slot names the mapping of a guest_memfd; belongs to gms__calib_gmem(). */
+int gms__calib_guest_faults(struct gms__calib *calib, struct gms_backing *gmem);
+
 #endif

@@ -395,12 +395,25 @@ int gms__calib_punch(struct gms__calib *calib)
 	return measure_file(calib, calib->memfd, page, block);
 }
 
+static int refault_batch(struct gms__calib *calib, void *arg, uint64_t ns[GMS__CALIB_NUMBERS])
+{
+	const uint64_t bytes = 4 * GMS__CALIB_BATCH * calib->page;
+	const int rc = dontneed(calib, arg, bytes);
+	const uint64_t start = gms__calib_now();
+
+	if (!rc)
+		gms__calib_touch(calib, arg, bytes);
+	ns[0] = gms__calib_each(start, 4 * GMS__CALIB_BATCH);
+	return rc;
+}
+
 int gms__calib_gmem(struct gms__calib *calib)
 {
 	uint64_t *const page[GMS__CALIB_NUMBERS] = {
 		&calib->model.punch_gmem_page_ns, &calib->model.populate_gmem_page_ns,
 	};
 	uint64_t *const block[GMS__CALIB_NUMBERS] = { &calib->model.punch_gmem_2m_ns };
+	uint64_t *const refault[GMS__CALIB_NUMBERS] = { &calib->model.refault_gmem_page_ns };
 	struct gms_backing *gmem = NULL;
 	struct gms_backing_opts opts;
 	int rc;
@@ -416,6 +429,10 @@ int gms__calib_gmem(struct gms__calib *calib)
 	if (rc)
 		return rc;
 	rc = measure_file(calib, gmem, page, block);
+	if (!rc)
+		rc = gms__calib_measure(calib, refault_batch, gms_backing_hva(gmem), refault);
+	if (!rc)
+		rc = gms__calib_guest_faults(calib, gmem);
 	gms_backing_free(gmem);
 	return rc;
 }

@@ -405,7 +405,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_model_counts, runs, 96),
 
 	/* cost.h */
-	STRUCT(gms_cost_model, 472),
+	STRUCT(gms_cost_model, 488),
 	MEMBER(gms_cost_model, size, 0),
 	MEMBER(gms_cost_model, host_page_bytes, 8),
 	MEMBER(gms_cost_model, cpus, 16),
@@ -434,14 +434,16 @@ static const struct layout layouts[] = {
 	MEMBER(gms_cost_model, process_madvise_ns, 256),
 	MEMBER(gms_cost_model, process_madvise_vector_ns, 264),
 	MEMBER(gms_cost_model, refault_page_ns, 272),
-	MEMBER(gms_cost_model, populate_memfd_page_ns, 280),
-	MEMBER(gms_cost_model, populate_gmem_page_ns, 288),
-	MEMBER(gms_cost_model, userfault_missing_ns, 296),
-	MEMBER(gms_cost_model, userfault_minor_ns, 304),
-	MEMBER(gms_cost_model, copy_warm_ns, 312),
-	MEMBER(gms_cost_model, copy_cold_ns, 352),
-	MEMBER(gms_cost_model, pwrite_ns, 392),
-	MEMBER(gms_cost_model, pread_ns, 432),
+	MEMBER(gms_cost_model, refault_gmem_page_ns, 280),
+	MEMBER(gms_cost_model, refault_guest_page_ns, 288),
+	MEMBER(gms_cost_model, populate_memfd_page_ns, 296),
+	MEMBER(gms_cost_model, populate_gmem_page_ns, 304),
+	MEMBER(gms_cost_model, userfault_missing_ns, 312),
+	MEMBER(gms_cost_model, userfault_minor_ns, 320),
+	MEMBER(gms_cost_model, copy_warm_ns, 328),
+	MEMBER(gms_cost_model, copy_cold_ns, 368),
+	MEMBER(gms_cost_model, pwrite_ns, 408),
+	MEMBER(gms_cost_model, pread_ns, 448),
 
 	STRUCT(gms_cost_item, 16),
 	MEMBER(gms_cost_item, name, 0),
@@ -512,7 +514,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_cost_copies, copies, 0),
 	MEMBER(gms_cost_copies, bytes, 48),
 
-	STRUCT(gms_cost_counts, 400),
+	STRUCT(gms_cost_counts, 408),
 	MEMBER(gms_cost_counts, size, 0),
 	MEMBER(gms_cost_counts, requests, 8),
 	MEMBER(gms_cost_counts, doorbells, 16),
@@ -522,6 +524,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_cost_counts, copied, 112),
 	MEMBER(gms_cost_counts, read, 208),
 	MEMBER(gms_cost_counts, written, 304),
+	MEMBER(gms_cost_counts, used_pages, 400),
 
 	/* snapshot.h */
 	STRUCT(gms_load_opts, 64),
@@ -1073,6 +1076,8 @@ static const struct number numbers[] = {
 	NUMBER(GMS_COST_ASKS, 3),
 	NUMBER(GMS_COST_WARM, 1),
 	NUMBER(GMS_COST_ADJACENT, 2),
+	NUMBER(GMS_COST_GUEST_MEMFD, 4),
+	NUMBER(GMS_COST_GUEST_FAULTS, 8),
 
 	/* guest/kvm.h */
 	NUMBER(GMS_KVM_MAP_GPA_RANGE, 12),

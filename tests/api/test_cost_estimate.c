@@ -42,6 +42,8 @@ static void hand_model(struct gms_cost_model *model)
 	model->dontneed_page_ns = 7000 + 101;
 	model->dontneed_2m_ns = 7000 + 101 + 511 * 70;
 	model->refault_page_ns = 10000;
+	model->refault_gmem_page_ns = 40000;
+	model->refault_guest_page_ns = 50000;
 	model->populate_memfd_page_ns = 20000;
 	model->populate_gmem_page_ns = 30000;
 	for (unsigned int i = 0; i < GMS_COST_SIZE_COUNT; i++) {
@@ -118,9 +120,9 @@ static const struct row rows[] = {
 	{ OF(CONVERT, ATTRIBUTES, BOTH), .pages = 5,
 	  COUNTS(1, 3, 4, 3, 10, 10 * PAGE), PARTS(120, 6, 11440, 300, 250000, 10 * PAGE) },
 	{ OF(CONVERT, IN_PLACE, OUT), .pages = 1,
-	  COUNTS(1, 3, 2, 3, 1, 0), PARTS(120, 4, 7000, 300, 10000, 0) },
+	  COUNTS(1, 3, 2, 3, 1, 0), PARTS(120, 4, 7000, 300, 40000, 0) },
 	{ OF(CONVERT, IN_PLACE, OUT), .pages = 5, .threads = 1,
-	  COUNTS(1, 3, 2, 3, 5, 0), PARTS(120, 4, 7280, 900, 50000, 0) },
+	  COUNTS(1, 3, 2, 3, 5, 0), PARTS(120, 4, 7280, 900, 200000, 0) },
 
 	/* In batches: shares are rounded up. */
 	{ OF(CONVERT_BATCH, GUARD, OUT), .pages = 1, .batch = 4,
@@ -143,7 +145,7 @@ static const struct row rows[] = {
 	{ OF(CONVERT_BATCH, ATTRIBUTES, OUT), .pages = 1, .batch = 4, .flags = GMS_COST_ADJACENT,
 	  COUNTS(4, 3, 4, 3, 8, 4 * PAGE), PARTS(30, 2, (11000 + 330 + 3) / 4, 75, 50000, PAGE) },
 	{ OF(CONVERT_BATCH, IN_PLACE, OUT), .pages = 1, .batch = 4, .flags = GMS_COST_ADJACENT,
-	  COUNTS(4, 3, 2, 3, 4, 0), PARTS(30, 1, (7000 + 210 + 3) / 4, 75, 10000, 0) },
+	  COUNTS(4, 3, 2, 3, 4, 0), PARTS(30, 1, (7000 + 210 + 3) / 4, 75, 40000, 0) },
 
 	/* Idle for 500 ns at most: used again in time, at the last moment, too late, never. */
 	{ OF(LAZY, GUARD, OUT), .pages = 1, .batch = 4, .reuse_ns = 1,
@@ -161,6 +163,29 @@ static const struct row rows[] = {
 	  COUNTS(1, 1, 0, 0, 0, 0), PARTS(40, 0, 0, 0, 0, 0) },
 	{ OF(PERSISTENT, GUARD, OUT), .pages = 2,
 	  COUNTS(1, 2, 1, 0, 2, 0), PARTS(80, 1, 2020, 0, 20000, 0) },
+
+	/* Pages of guest_memfd; and the guest faults on what it uses again, if it does. */
+	{ OF(CONVERT, GUARD, OUT), .pages = 1, .flags = GMS_COST_GUEST_MEMFD,
+	  COUNTS(1, 3, 2, 1, 1, 0), PARTS(120, 2, 3000, 100, 40000, 0) },
+	{ OF(CONVERT, GUARD, OUT), .pages = 1, .flags = GMS_COST_GUEST_FAULTS,
+	  COUNTS(1, 3, 2, 1, 1, 0), PARTS(120, 2, 3000, 100, 10000, 0) },
+	{ OF(CONVERT, GUARD, OUT), .pages = 5, .reuse_ns = 900,
+	  .flags = GMS_COST_GUEST_MEMFD | GMS_COST_GUEST_FAULTS,
+	  COUNTS(1, 3, 2, 1, 10, 0), PARTS(120, 2, 3120, 100, 5 * 90000, 0) },
+	{ OF(CONVERT_BATCH, GUARD, OUT), .pages = 1, .batch = 4, .reuse_ns = 900,
+	  .flags = GMS_COST_GUEST_MEMFD | GMS_COST_GUEST_FAULTS | GMS_COST_ADJACENT,
+	  COUNTS(4, 3, 2, 1, 8, 0), PARTS(30, 1, 773, 25, 90000, 0) },
+	{ OF(LAZY, MPROTECT, OUT), .pages = 1, .batch = 4, .reuse_ns = 501,
+	  .flags = GMS_COST_GUEST_FAULTS | GMS_COST_ADJACENT,
+	  COUNTS(4, 12, 5, 1, 4, 0),
+	  PARTS(120, 2, (4 * 4000 + 3000 + 3 * 30 + 3) / 4, 25, 50000, 0) },
+	{ OF(LAZY, GUARD, OUT), .pages = 1, .batch = 4, .reuse_ns = 500,
+	  .flags = GMS_COST_GUEST_FAULTS,
+	  COUNTS(4, 12, 0, 0, 0, 0), PARTS(120, 0, 0, 0, 0, 0) },
+	{ OF(PERSISTENT, GUARD, OUT), .pages = 2, .flags = GMS_COST_GUEST_FAULTS,
+	  COUNTS(1, 2, 1, 0, 2, 0), PARTS(80, 1, 2020, 0, 20000, 0) },
+	{ OF(POOL, GUARD, OUT), .pages = 1, .flags = GMS_COST_GUEST_FAULTS, .reuse_ns = 900,
+	  COUNTS(1, 1, 0, 0, 0, PAGE), PARTS(40, 0, 0, 0, 0, PAGE) },
 
 	/* How the guest asks. */
 	{ OF(CONVERT, MPROTECT, OUT), .pages = 1, .ask = GMS_COST_ASK_KERNEL,
@@ -492,12 +517,13 @@ START_TEST(what_is_not_known_is_named)	/* _i: the number */
 	pattern.direction = GMS_COST_BOTH;
 	pattern.batch = 2;
 	pattern.threads = 1;
+	pattern.reuse_ns = (uint64_t)_i % 2;	/* that of the guest's faults is odd */
 	for (uint32_t i = 0; i < 8 * 7; i++) {
 		struct gms_cost_estimate e;
 		int rc;
 
 		pattern.backing = i & 3;
-		pattern.flags = i >> 2 & 1 ? GMS_COST_WARM | GMS_COST_ADJACENT : 0;
+		pattern.flags = i >> 2 & 1 ? 15 : 0;
 		GMS_INIT(&e);
 		e.total_ns = 77;
 		rc = gms_cost_estimate(&model, &pattern, all[i / 8], &e);
@@ -616,7 +642,7 @@ START_TEST(what_makes_no_sense_is_refused)
 	BAD(backing, GMS_COST_BACKINGS);
 	BAD(ask, GMS_COST_ASKS);
 	BAD(doorbell, GMS_COST_ASKS);
-	BAD(flags, 4);
+	BAD(flags, 16);
 	BAD(size, 7);
 	ck_assert_int_eq(gms_cost_estimate(NULL, &pattern, 0, &e), -EINVAL);
 	ck_assert_int_eq(gms_cost_estimate(&model, NULL, 0, &e), -EINVAL);
@@ -823,7 +849,7 @@ int main(void)
 	tcase_add_test(estimate, break_even_is_where_the_two_cross);
 	tcase_add_test(estimate, break_even_by_hand);
 	tcase_add_test(estimate, exposure_is_beyond_need);
-	tcase_add_loop_test(estimate, what_is_not_known_is_named, 0, 58);
+	tcase_add_loop_test(estimate, what_is_not_known_is_named, 0, 60);
 	tcase_add_test(estimate, curves_need_a_point);
 	tcase_add_test(estimate, what_does_not_fit_is_the_most);
 	tcase_add_test(estimate, what_makes_no_sense_is_refused);

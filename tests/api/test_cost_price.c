@@ -113,6 +113,8 @@ static void count_by_table(const struct gms_cost_pattern *p, uint32_t strategy, 
 			count_turn(&c->to_shared, 1, npages, false);
 		}
 	}
+	if (used)
+		c->used_pages = c->to_private.lone_pages + c->to_private.pages;
 	if (lost)
 		gms_cost_count_copy(&c->copied, p->bytes,
 				    d * (c->to_shared.lone_pages + c->to_shared.pages) / npages);
@@ -151,13 +153,13 @@ START_TEST(estimate_of_a_pattern_is_the_price_of_its_counts)	/* _i: the strategy
 
 	example(&model, &pattern);
 	pattern.idle_ns = 500;
-	for (uint32_t i = 0; i < 4u * 3 * 4 * 2 * 3 * 3; i++) {
+	for (uint32_t i = 0; i < 4u * 3 * 16 * 2 * 3 * 3; i++) {
 		pattern.backing = i % 4;
 		pattern.direction = GMS_COST_IN + i / 4 % 3;
-		pattern.flags = i / 12 % 4;
-		pattern.threads = i / 48 % 2;
-		pattern.batch = (const uint32_t[]){ 1, 3, 2500 }[i / 96 % 3];
-		pattern.reuse_ns = (const uint64_t[]){ 0, 500, 501 }[i / 288];
+		pattern.flags = i / 12 % 16;
+		pattern.threads = i / 192 % 2;
+		pattern.batch = (const uint32_t[]){ 1, 3, 2500 }[i / 384 % 3];
+		pattern.reuse_ns = (const uint64_t[]){ 0, 500, 501 }[i / 1152];
 		for (unsigned int k = 0; k < sizeof(lengths) / sizeof(lengths[0]); k++) {
 			struct gms_cost_estimate e, p;
 
@@ -192,6 +194,7 @@ static void random_counts(struct fx_rand *rand, struct gms_cost_counts *c)
 		t->runs = t->calls + fx_rand_below(rand, 900 * t->calls);
 		t->pages = t->runs + fx_rand_below(rand, 100000);
 	}
+	c->used_pages = fx_rand_below(rand, c->to_private.lone_pages);
 	for (unsigned int i = 0; i < 100; i++) {
 		const uint64_t bytes = fx_rand_below(rand, UINT64_C(2) << fx_rand_below(rand, 24));
 
@@ -227,7 +230,7 @@ START_TEST(price_is_linear)	/* _i: backing, and whether threads run and all is w
 	example(&model, &pattern);
 	pattern.backing = _i & 3;
 	pattern.threads = _i >> 2 & 1;
-	pattern.flags = _i >> 2 & 1 ? GMS_COST_WARM : 0;
+	pattern.flags = _i >> 2 & 1 ? GMS_COST_WARM | GMS_COST_GUEST_FAULTS : 0;
 	for (unsigned int i = 0; i < 200; i++) {
 		struct gms_cost_estimate a, b, both;
 		struct gms_cost_counts one, other;
@@ -394,6 +397,11 @@ START_TEST(counts_that_cannot_be_are_refused)
 	with.to_private.calls = 3;
 	ck_assert_int_eq(try_counts(&with), -EINVAL);
 	with.to_private.calls = 1;
+	with.used_pages = 2;
+	ck_assert_int_eq(try_counts(&with), 0);
+	with.used_pages = 3;
+	ck_assert_int_eq(try_counts(&with), -EINVAL);
+	with.used_pages = 0;
 	with.to_private.pages = 1;
 	ck_assert_int_eq(try_counts(&with), -EINVAL);
 	for (unsigned int i = 0; i < CLASSES; i++) {
@@ -459,7 +467,7 @@ START_TEST(structs_of_other_versions)
 	pattern.doorbell = GMS_COST_ASKS;
 	ck_assert_int_eq(gms_cost_price(&model, &pattern, &counts, &e), -EINVAL);
 	pattern.doorbell = 0;
-	pattern.flags = 4;
+	pattern.flags = 16;
 	ck_assert_int_eq(gms_cost_price(&model, &pattern, &counts, &e), -EINVAL);
 	pattern.flags = 0;
 	model.syscall_ns = GMS_COST_MOST_NS + 1;

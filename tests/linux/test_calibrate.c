@@ -118,6 +118,10 @@ static void ck_numbers(const struct gms_cost_model *model,
 	ck_known(result, GMS_CALIBRATE_KVM, model->guest_exit_ns);
 	ck_known(result, GMS_CALIBRATE_KVM, model->user_exit_ns);
 	ck_known(result, GMS_CALIBRATE_GMEM, model->punch_gmem_2m_ns);
+	ck_known(result, GMS_CALIBRATE_GMEM, model->refault_gmem_page_ns);
+#if defined(__x86_64__)
+	ck_known(result, GMS_CALIBRATE_GMEM, model->refault_guest_page_ns);
+#endif
 	ck_known(result, GMS_CALIBRATE_MISSING, model->userfault_missing_ns);
 	ck_known(result, GMS_CALIBRATE_MINOR, model->userfault_minor_ns);
 }

@@ -34,7 +34,7 @@ enum gms_calibrate_part {
 	GMS_CALIBRATE_COPY,	   /**< memcpy(3). */
 	GMS_CALIBRATE_FILE,	   /**< pwrite(2), pread(2). */
 	GMS_CALIBRATE_KVM,	   /**< Exits of a guest. */
-	GMS_CALIBRATE_GMEM,	   /**< Holes in a guest_memfd, and new pages of one. */
+	GMS_CALIBRATE_GMEM,	   /**< Holes in a guest_memfd, new pages of one, and faults. */
 	GMS_CALIBRATE_MISSING,	   /**< userfaultfd(2), pages that are not there. */
 	GMS_CALIBRATE_MINOR,	   /**< userfaultfd(2), pages that are not mapped. */
 	GMS_CALIBRATE_PARTS	   /**< Number of parts of this version. */
