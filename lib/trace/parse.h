@@ -53,7 +53,12 @@ enum trace_line trace_parse_mark(struct trace_parse *parse, const char *name, ui
 
 /* One event into events[0]. */
 enum trace_line trace_parse_lines(struct trace_parse *parse);
+/* Up to TRACE_SEGMENTS events. */
+enum trace_line trace_parse_ftrace(struct trace_parse *parse);
+enum trace_line trace_parse_perf(struct trace_parse *parse);
+/* What ftrace says of its buffer in a comment. */
+void trace_parse_ftrace_comment(struct trace_parse *parse, const char *at);
 /* Which form is this line, which is no comment, of? ANY: of none. */
-enum trace_form trace_form_of(const char *line);
+enum trace_form trace_form_of(const char *line, const char *end);
 
 #endif

@@ -17,6 +17,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "trace/head.h"
 #include "trace/input.h"
 #include "trace/parse.h"
 #include "trace/scan.h"
@@ -248,7 +249,9 @@ static enum trace_line parse_comment(struct trace_parse *parse, const char *at)
 {
 	uint64_t time_ns;
 
-	at = scan_text(scan_spaces(at + 1), "mark");
+	at = scan_spaces(at + 1);
+	trace_parse_ftrace_comment(parse, at);
+	at = scan_text(at, "mark");
 	if (!at || !scan_is_space(*at))
 		return TRACE_LINE_NOTE;
 	at = scan_decimal(scan_spaces(at), &time_ns);
@@ -258,8 +261,16 @@ static enum trace_line parse_comment(struct trace_parse *parse, const char *at)
 	return at == parse->end ? TRACE_LINE_NOTE : trace_parse_mark(parse, at, time_ns);
 }
 
-enum trace_form trace_form_of(const char *line)
+enum trace_form trace_form_of(const char *line, const char *end)
 {
+	struct trace_head head;
+
+	/* A task may call itself 17, so this comes first. */
+	if (trace_head_find(&head, line, end))
+		return head.system || scan_text(head.text, "PERF_RECORD_") ? TRACE_FORM_PERF :
+									     TRACE_FORM_FTRACE;
+	if (scan_text(line, "CPU:") || scan_text(line, "cpus="))
+		return TRACE_FORM_FTRACE;
 	return scan_is_digit(*scan_spaces(line)) ? TRACE_FORM_LINES : TRACE_FORM_ANY;
 }
 
@@ -269,15 +280,24 @@ static enum trace_line parse_line(struct trace *trace)
 	const char *at = scan_spaces(parse->line);
 
 	parse->n = 0;
+	parse->lost_events = 0;
 	if (at == parse->end)
 		return TRACE_LINE_NOTE;
 	if (*at == '#')
 		return parse_comment(parse, at);
 	if (trace->seen.form == TRACE_FORM_ANY)
-		trace->seen.form = trace_form_of(parse->line);
-	if (trace->seen.form == TRACE_FORM_LINES)
+		trace->seen.form = trace_form_of(parse->line, parse->end);
+	switch (trace->seen.form) {
+	case TRACE_FORM_LINES:
 		return trace_parse_lines(parse);
-	return trace_bad(parse, at, "a line of a trace (time_ns cpu op gpa len dir dev dma)");
+	case TRACE_FORM_FTRACE:
+		return trace_parse_ftrace(parse);
+	case TRACE_FORM_PERF:
+		return trace_parse_perf(parse);
+	default:
+		return trace_bad(parse, at, "a line of a trace: time_ns cpu op gpa len dir dev "
+					    "dma, or text of ftrace or perf script");
+	}
 }
 
 /* The next line, if any: its events are put into events[], or into the queue. */
@@ -305,6 +325,7 @@ static int read_line(struct trace *trace, struct trace_event *events, bool wait)
 	case TRACE_LINE_NO_MEMORY:
 		return -ENOMEM;
 	}
+	trace->seen.lost_events += trace->parse.lost_events;
 	return 1;
 }
 

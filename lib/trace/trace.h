@@ -21,7 +21,11 @@
 
 #define TRACE_LINE_BYTES	65536u
 #define TRACE_DEVICES		4096u
-/* An address that the text does not say: ftrace's unmaps lack the buffer's. */
+/*
+ * An address that the text does not say. Lines say both. The kernel's own events say the
+ * buffer's of a map only, and of dma_unmap_sg, which says nothing else; and the device's of
+ * all others. Where an IOMMU put segments together, a map lacks the buffer's (dma.h).
+ */
 #define TRACE_NO_ADDRESS	UINT64_MAX
 
 enum trace_op {
@@ -31,7 +35,7 @@ enum trace_op {
 	TRACE_FREE,		/* it is given back */
 	TRACE_SYNC_CPU,		/* what the device wrote is to be seen */
 	TRACE_SYNC_DEVICE,	/* what the driver wrote is to be seen */
-	TRACE_MARK,		/* a comment "# mark TIME NAME"; see trace_mark() */
+	TRACE_MARK,		/* "# mark TIME NAME", or of ftrace; see trace_mark() */
 	TRACE_OPS
 };
 
@@ -71,7 +75,7 @@ struct trace_seen {
 	uint64_t lines;
 	uint64_t events;	/* without marks */
 	uint64_t bad_lines;	/* passed over, with skip_bad */
-	uint64_t other_lines;	/* of events that are not of DMA mappings */
+	uint64_t other_lines;	/* of other events, and of mappings that failed */
 	uint64_t lost_events;	/* that the text itself says are missing */
 	uint64_t bytes;		/* of the file, packed as it is */
 	uint64_t total_bytes;	/* of a file that has an end; else 0 */
@@ -111,7 +115,10 @@ const struct trace_seen  *trace_seen(const struct trace *trace);
 const struct trace_fault *trace_fault(const struct trace *trace);
 /* A device's name as the text has it; NULL: none of that number. */
 const char *trace_device(const struct trace *trace, uint32_t device);
-/* The name of the latest TRACE_MARK that trace_read() gave; it ends a read. */
+/*
+ * The name of the latest TRACE_MARK that trace_read() gave; it ends a read. In the kernel's
+ * text that is what somebody wrote into trace_marker: "mark NAME".
+ */
 const char *trace_mark(const struct trace *trace);
 
 #endif
