@@ -70,6 +70,29 @@ struct gms_lend_result {
 	uint32_t reserved;	/**< 0. */
 };
 
+/** Most loans of one gms_lend_many() or gms_return_many(). */
+#define GMS_LEND_MOST 65536
+
+/** @brief One loan that is wanted: what gms_lend() takes. */
+struct gms_loan_want {
+	uint64_t gpa;		/**< Its first byte. */
+	uint64_t bytes;		/**< Its length. */
+	gms_tag	 tag;		/**< Its owner. */
+	uint32_t dir;		/**< enum gms_lend_dir. */
+	uint32_t reserved;	/**< 0. */
+};
+
+/** @brief What is lent now, as in struct gms_acct. Clear with GMS_INIT() first. */
+struct gms_lend_gauges {
+	size_t	 size;		/**< Bytes of this struct the caller knows. */
+	uint64_t loans;		/**< Loans that are not returned. */
+	uint64_t lent_bytes;	/**< Their lengths; bytes lent twice count twice. */
+	uint64_t lent_pages;	/**< Pages that are lent, each once. */
+	uint64_t idle_pages;	/**< Pages that are shared because they were lent, and are not now. */
+	uint64_t slack_bytes;	/**< Of the pages that loans turned shared: bytes not lent. */
+	uint64_t shared_pages;	/**< Pages that are shared, for whatever reason. */
+};
+
 /** @brief One loan, as gms_loans_in() lists it. */
 struct gms_loan_info {
 	uint64_t    gpa;	/**< Its first byte. */
@@ -116,6 +139,44 @@ gms_lend(struct gms_space *space, uint64_t gpa, uint64_t bytes, uint32_t dir, gm
 	 gms_loan_id *id, struct gms_lend_result *result);
 
 /**
+ * @brief Lend many ranges of bytes at once, in one conversion: all of them or none.
+ *
+ * For what brings many buffers, as a virtqueue's kick does: the host is called, and
+ * flushes, once. The loans, and what @p result counts, are those that gms_lend() would
+ * have made of them in their order; a page that several ask for turns once. What turns
+ * is charged to the first one's tag.
+ *
+ * @param space  The space.
+ * @param want   @p n loans, in any order; they may overlap. NULL is fine for none.
+ * @param n      At most #GMS_LEND_MOST; 0 succeeds and changes nothing.
+ * @param ids    Where their names go, ids[i] being want[i]'s; untouched on error.
+ * @param result NULL, or filled in for all of them; on an error with the page to blame,
+ *               if there is one.
+ * @retval 0       Every page is shared, and stays so.
+ * @retval -EINVAL NULL; of one of them @p bytes is 0, the end wraps, @p dir is unknown
+ *                 or @p reserved is not 0; a result as for gms_lend().
+ * @retval -E2BIG  More than #GMS_LEND_MOST; @p result is longer than this library knows
+ *                 and not zero there.
+ * @retval -ENOENT A page is a hole; see error_gfn.
+ * @retval -ENOSPC A page would have more than 33,554,431 loans if all were of it; see
+ *                 error_gfn.
+ * @retval -ENOMEM Out of memory.
+ * @retval other   What gms_convert() says of the pages that are not shared yet.
+ * @par On error
+ * Nothing changed, but memory that was had stays set aside.
+ * @par Threads
+ * W, on every GiB that one of them is in.
+ * @par Cost
+ * That of as many gms_lend(), with one conversion of all that turn, in O(runs log runs)
+ * more if they do not ascend. Up to 128 runs that turn are listed in memory that the
+ * space keeps: after the first such call that costs no allocation.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_lend_many(struct gms_space *space, const struct gms_loan_want *want, size_t n,
+	      gms_loan_id *ids, struct gms_lend_result *result);
+
+/**
  * @brief Return a loan: pages without any are private again, or idle, by the policy.
  *
  * The loan is gone whatever happens to its pages. Pages that are to turn private
@@ -141,6 +202,36 @@ gms_lend(struct gms_space *space, uint64_t gpa, uint64_t bytes, uint32_t dir, gm
  */
 GMS_API GMS_MUST_CHECK int
 gms_return(struct gms_space *space, gms_loan_id id, struct gms_lend_result *result);
+
+/**
+ * @brief Return many loans at once: all of them or none, in one conversion.
+ *
+ * They are gone whatever happens to their pages, as with gms_return(): those without
+ * a loan now turn private by the policy, in one conversion, and those that cannot are idle.
+ * The conversion is charged to the tag of the first.
+ *
+ * @param space  The space.
+ * @param ids    @p n names, in any order; NULL is fine for none.
+ * @param n      At most #GMS_LEND_MOST; 0 succeeds and changes nothing.
+ * @param result NULL, or filled in for all of them, as by gms_return().
+ * @retval 0       Returned.
+ * @retval -EINVAL NULL; a result as for gms_lend().
+ * @retval -E2BIG  More than #GMS_LEND_MOST; @p result is longer than this library knows
+ *                 and not zero there.
+ * @retval -ENOENT One is no loan, or not any more, or named twice.
+ * @par On error
+ * Nothing changed.
+ * @par Threads
+ * W, on every GiB that one of them is in; carries parked conversions out that waited for
+ * them. What LAZY reclaims by itself is serialised as by gms_return(), and happens once.
+ * @par Cost
+ * O(pages + n), with one conversion of all that turn, in O(runs log runs) more if they do
+ * not ascend. With #GMS_LEND_LAZY, once in many returns, that of a gms_reclaim().
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_return_many(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		struct gms_lend_result *result);
 
 /**
  * @brief Take idle pages back from the host, the longest idle first, as one batch.
@@ -188,6 +279,25 @@ gms_reclaim(struct gms_space *space, uint64_t budget_pages, uint64_t now_ns,
 GMS_API GMS_MUST_CHECK int
 gms_loans_in(struct gms_space *space, struct gms_range range, struct gms_loan_info *buf,
 	     size_t nbuf, size_t *found);
+
+/**
+ * @brief What is lent now: some of gms_acct_read(), for who looks often.
+ *
+ * Each number was true at a moment of the call; beside writers not all of the same.
+ *
+ * @param space  The space.
+ * @param gauges Filled in.
+ * @retval 0       Filled in.
+ * @retval -EINVAL NULL; @p gauges shorter than its own size member.
+ * @retval -E2BIG  @p gauges is longer than this library knows and not zero there.
+ * @par Threads
+ * R, async-signal-safe.
+ * @par Cost
+ * O(1): five loads for each of the 32 sets of GiB that pages were ever lent from.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_lend_read(const struct gms_space *space, struct gms_lend_gauges *gauges);
 
 GMS_END_DECLS
 #endif

@@ -49,10 +49,16 @@ static void result_out(struct gms_lend_result *result, const struct gms__lent *l
 	gms__sized_out(result, &ours, sizeof(ours));
 }
 
+static bool may_be_lent(const struct gms_loan_want *want)
+{
+	return want->bytes && want->bytes - 1 <= UINT64_MAX - want->gpa && want->dir &&
+	       want->dir <= GMS_LEND_BOTH && !want->reserved;
+}
+
 int gms_lend(struct gms_space *space, uint64_t gpa, uint64_t bytes, uint32_t dir, gms_tag tag,
 	     gms_loan_id *id, struct gms_lend_result *result)
 {
-	const struct gms__loan_spec what = { gpa, bytes, dir, tag };
+	const struct gms_loan_want want = { gpa, bytes, tag, dir, 0 };
 	struct gms__lent lent;
 	int err;
 
@@ -61,10 +67,44 @@ int gms_lend(struct gms_space *space, uint64_t gpa, uint64_t bytes, uint32_t dir
 	err = result_in(result, &lent);
 	if (err)
 		return err;
-	if (!bytes || bytes - 1 > UINT64_MAX - gpa || !dir || dir > GMS_LEND_BOTH)
-		err = -EINVAL;
-	else
-		err = gms__loans_lend(space, &what, id, &lent);
+	err = may_be_lent(&want) ? gms__loans_lend(space, &want, id, &lent) : -EINVAL;
+	if (result)
+		result_out(result, &lent, err);
+	return err;
+}
+
+int gms_lend_many(struct gms_space *space, const struct gms_loan_want *want, size_t n,
+		  gms_loan_id *ids, struct gms_lend_result *result)
+{
+	struct gms__lent lent;
+	int err;
+
+	if (!space || (n && (!want || !ids)))
+		return -EINVAL;
+	if (n > GMS_LEND_MOST)
+		return -E2BIG;
+	err = result_in(result, &lent);
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < n; i++)
+		err = may_be_lent(&want[i]) ? 0 : -EINVAL;
+	if (!err && n)
+		err = gms__loans_lend_many(space, want, n, ids, &lent);
+	if (result)
+		result_out(result, &lent, err);
+	return err;
+}
+
+static int give_back(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		     struct gms_lend_result *result)
+{
+	struct gms__lent lent;
+	int err = result_in(result, &lent);
+
+	if (err)
+		return err;
+	if (n)
+		err = gms__loans_return(space, ids, n, &lent);
 	if (result)
 		result_out(result, &lent, err);
 	return err;
@@ -72,18 +112,15 @@ int gms_lend(struct gms_space *space, uint64_t gpa, uint64_t bytes, uint32_t dir
 
 int gms_return(struct gms_space *space, gms_loan_id id, struct gms_lend_result *result)
 {
-	struct gms__lent lent;
-	int err;
+	return space ? give_back(space, &id, 1, result) : -EINVAL;
+}
 
-	if (!space)
+int gms_return_many(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		    struct gms_lend_result *result)
+{
+	if (!space || (n && !ids))
 		return -EINVAL;
-	err = result_in(result, &lent);
-	if (err)
-		return err;
-	err = gms__loans_return(space, id, &lent);
-	if (result)
-		result_out(result, &lent, err);
-	return err;
+	return n <= GMS_LEND_MOST ? give_back(space, ids, n, result) : -E2BIG;
 }
 
 int gms_reclaim(struct gms_space *space, uint64_t budget_pages, uint64_t now_ns,
@@ -109,5 +146,22 @@ int gms_loans_in(struct gms_space *space, struct gms_range range, struct gms_loa
 	if (!space || !found || (nbuf && !buf) || !gms__range_ok(range))
 		return -EINVAL;
 	*found = gms__loans_list(space, range, buf, nbuf);
+	return 0;
+}
+
+int gms_lend_read(const struct gms_space *space, struct gms_lend_gauges *gauges)
+{
+	struct gms_lend_gauges ours;
+	int err;
+
+	if (!space)
+		return -EINVAL;
+	err = gms__sized_check(gauges, sizeof(*gauges));
+	if (err)
+		return err;
+	GMS_INIT(&ours);
+	ours.shared_pages = gms__load(&space->ledger.shared_pages);
+	gms__loans_read(space, &ours);
+	gms__sized_out(gauges, &ours, sizeof(ours));
 	return 0;
 }

@@ -82,7 +82,7 @@ int gms__claims_add(struct gms__claims *claims, struct gms_range range, uint32_t
 	struct gms__claim *claim;
 
 	gms__lock(&shard->lock);
-	if (!gms__slots_ready(&shard->slots, claims->mem))
+	if (!gms__slots_ready(&shard->slots, 1, claims->mem))
 		goto no_memory;
 	if (s != GMS__WIDE_SHARD) {
 		/* Last of what can fail: fresh counts wait for their first pin. */

@@ -18,17 +18,15 @@ static const struct gms__loan_shard none = {
 
 #define NONE	((struct gms__loan_shard *)(uintptr_t)&none)
 
-bool gms__loans_open(struct gms__loans *loans, struct gms__mem *mem, unsigned s)
+bool gms__loans_make(struct gms__loans *loans, struct gms__mem *mem, unsigned s)
 {
-	struct gms__loan_shard *shard;
+	struct gms__loan_shard *shard = gms__mem_alloc(mem, sizeof(*shard));
 
-	if (gms__likely(loans->shard[s] != NONE))
-		return true;
-	shard = gms__mem_alloc(mem, sizeof(*shard));
 	if (!shard)
 		return false;
 	memcpy(shard, &none, sizeof(none));
 	gms__store(&loans->shard[s], shard);
+	__atomic_or_fetch(&loans->made, UINT64_C(1) << s, __ATOMIC_RELEASE);
 	return true;
 }
 
@@ -244,6 +242,22 @@ uint64_t gms__loans_sum(const struct gms_space *space, unsigned which)
 	for (unsigned s = 0; s < GMS__STRIPES; s++)
 		sum += gms__load(&gms__load(&space->loans.shard[s])->count[which]);
 	return sum;
+}
+
+void gms__loans_read(const struct gms_space *space, struct gms_lend_gauges *gauges)
+{
+	const struct gms__loans *loans = &space->loans;
+
+	for (uint64_t set = gms__load(&loans->made) & GMS__ALL_STRIPES; set; set &= set - 1) {
+		const unsigned s = (unsigned)__builtin_ctzll(set);
+		const struct gms__loan_shard *shard = gms__load(&loans->shard[s]);
+
+		gauges->loans += gms__load(&shard->count[GMS__LOANS]);
+		gauges->lent_bytes += gms__load(&shard->count[GMS__LENT_BYTES]);
+		gauges->lent_pages += gms__load(&shard->count[GMS__LENT_PAGES]);
+		gauges->idle_pages += gms__load(&shard->count[GMS__IDLE_PAGES]);
+		gauges->slack_bytes += gms__load(&shard->count[GMS__SLACK_BYTES]);
+	}
 }
 
 uint64_t gms__loans_events(const struct gms_space *space, uint32_t kind)

@@ -31,7 +31,7 @@
  * have become empty stay in the table until they are half of it: a guest comes
  * back to where it was. Memory stays with the shard, for the loans to come.
  *
- * Locking: who lends or returns holds the stripes of the range, all the time
+ * Locking: who lends or returns holds the stripes of the ranges, all the time
  * from the look at the states to the last count; a shard is its stripe's, the
  * last one has a lock of its own (rank LOANS). A large conversion, which owns
  * GiB without their stripes, takes them one by one to look: nobody lends in a GiB
@@ -111,6 +111,7 @@ struct gms__loans {
 	uint64_t nidle;			/* of all shards; added to atomically */
 	uint64_t wait;			/* returns before LAZY tries again: as many as failed */
 	uint64_t tick;			/* what tells idle pages' age without a clock */
+	uint64_t made;			/* shards there are, a bit each */
 	struct gms__lock wide;		/* guards the last shard */
 };
 
@@ -129,18 +130,10 @@ struct gms__lent {
 	uint32_t error_reason;
 };
 
-struct gms__loan_spec {
-	uint64_t gpa;
-	uint64_t bytes;
-	uint32_t dir;
-	gms_tag	 tag;
-};
-
 struct gms_space;
 
 /* loans.c */
-/* See to it that a shard is there to lend from. The caller guards it; false: no memory. */
-bool gms__loans_open(struct gms__loans *loans, struct gms__mem *mem, unsigned s);
+bool gms__loans_make(struct gms__loans *loans, struct gms__mem *mem, unsigned s);
 int  gms__loans_init(struct gms__loans *loans, const struct gms_space_opts *opts);
 void gms__loans_fini(struct gms__loans *loans, struct gms__mem *mem);
 /*
@@ -160,13 +153,18 @@ uint64_t gms__loans_sum(const struct gms_space *space, unsigned which);
 /* Of any kind that the ledger knows, also those that loans count for it. */
 uint64_t gms__loans_events(const struct gms_space *space, uint32_t kind);
 void gms__loans_acct(const struct gms_space *space, struct gms_acct *acct);
+/* All but shared_pages, into what is 0. */
+void gms__loans_read(const struct gms_space *space, struct gms_lend_gauges *gauges);
 size_t gms__loans_list(struct gms_space *space, struct gms_range range,
 		       struct gms_loan_info *buf, size_t nbuf);
 
-/* loans_lend.c, loans_return.c: as gms_lend() and its kin, arguments checked */
-int  gms__loans_lend(struct gms_space *space, const struct gms__loan_spec *what,
+/* loans_lend.c, loans_return.c: as gms_lend() and its kin, arguments checked, n not 0 */
+int  gms__loans_lend(struct gms_space *space, const struct gms_loan_want *want,
 		     gms_loan_id *id, struct gms__lent *lent);
-int  gms__loans_return(struct gms_space *space, gms_loan_id id, struct gms__lent *lent);
+int  gms__loans_lend_many(struct gms_space *space, const struct gms_loan_want *want, size_t n,
+			  gms_loan_id *ids, struct gms__lent *lent);
+int  gms__loans_return(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		       struct gms__lent *lent);
 void gms__loans_reclaim(struct gms_space *space, uint64_t budget, uint64_t now_ns,
 			struct gms__lent *lent);
 
@@ -204,7 +202,7 @@ struct gms__loan_turn {
 	struct gms__room room;
 	struct gms__leaf *leaf;		/* looked at last; leaves do not go meanwhile */
 	struct gms__list changes;	/* struct gms_change: disjoint runs, sorted on demand */
-	struct gms_change change0[8];
+	struct gms_change change0[32];
 };
 
 void gms__turn_begin(struct gms__loan_turn *turn, struct gms_space *space, uint64_t stripes,
@@ -290,6 +288,13 @@ struct gms__leaf *gms__leaf_open(struct gms__loan_shard *shard, struct gms__mem 
 				 gms_gfn gfn);
 /* Give up empty leaves if they are many: before a loan opens those it needs. */
 void gms__leaves_sweep(struct gms__loan_shard *shard);
+
+/* See to it that a shard is there to lend from. The caller guards it; false: no memory. */
+static inline bool gms__loans_open(struct gms__loans *loans, struct gms__mem *mem, unsigned s)
+{
+	return gms__likely(gms__load_relaxed(&loans->made) >> s & 1) ||
+	       gms__loans_make(loans, mem, s);
+}
 
 /* Leaves in use with pages of [first, end): ascending, or in no order if they are many. */
 struct gms__leaves {

@@ -2,11 +2,14 @@
 /*
  * loans_lend.c - lend bytes: their pages are shared as long as somebody has them.
  *
- * Everything that can fail comes first, ending with the conversion: a slot, the
- * leaves, what each page is. The pages that will turn are marked meanwhile;
- * then counting cannot fail.
+ * Loans are made one or many at a time, all of them or none: under the stripes of
+ * all, and with one conversion. Everything that can fail comes first, ending with
+ * the conversion: slots, the leaves, what each page is. The pages that will turn are
+ * marked meanwhile; then counting cannot fail, and goes loan by loan, so that many
+ * come to what as many calls would, one after the other.
  */
 #include <errno.h>
+#include <string.h>
 
 #include "engine/loans.h"
 #include "engine/space.h"
@@ -14,19 +17,87 @@
 
 struct lending {
 	struct gms_space *space;
-	const struct gms__loan_spec *what;
 	struct gms__lent *lent;
+	size_t	 n;			/* loans */
+	struct gms__loan_turn turn;
+	struct gms__cell_sums sums[GMS__STRIPES];
+};
+
+/* A loan that is wanted, by its pages. */
+struct pages {
 	gms_gfn	 first;
 	gms_gfn	 end;
-	struct gms__loan_turn turn;
-	struct gms__cell_sums sums;	/* of the stripe that a walk is in */
+	unsigned shard;			/* that it goes to */
 };
+
+static struct pages pages_of(const struct gms_loan_want *want)
+{
+	struct pages pages;
+
+	pages.first = want->gpa >> GMS_PAGE_SHIFT;
+	pages.end = ((want->gpa + (want->bytes - 1)) >> GMS_PAGE_SHIFT) + 1;
+	pages.shard = gms__loan_is_wide(pages.first, pages.end) ? GMS__WIDE_LOANS :
+								  gms__stripe_of(pages.first);
+	return pages;
+}
+
+static uint64_t stripes_of(const struct pages *pages)
+{
+	return gms__map_stripes((struct gms_range){ pages->first, pages->end - pages->first });
+}
 
 static int refuse(struct lending *l, int err, gms_gfn gfn, uint32_t reason)
 {
 	l->lent->error_gfn = gfn;
 	l->lent->error_reason = reason;
 	return err;
+}
+
+/* Those who lend for several count for each; before the first change all have an account. */
+static struct gms__tag *account_of(struct lending *l, gms_tag tag, bool may_alloc)
+{
+	return tag == l->turn.tag ? l->turn.account :
+	       gms__tag_of(&l->space->ledger.tags, tag, may_alloc);
+}
+
+/* Seen before leaves are made: a guest may name a large range that ends in a hole. */
+static inline int refuse_hole(struct lending *l, const struct pages *pages)
+{
+	gms_gfn gfn = pages->first;
+	struct gms__region row;
+	uint64_t check;
+
+	if (gms__region_pages(&l->space->map, gfn, pages->end) == pages->end - gfn)
+		return 0;
+	while (gms__region_find(&l->space->map, gfn, &row, &check) && row.first <= gfn)
+		gfn = row.first + row.npages;
+	return refuse(l, -ENOENT, gfn, GMS_REASON_HOLE);
+}
+
+/* The shards of all that is lent. */
+static inline int open_shards(struct lending *l, gms_gfn blame)
+{
+	struct gms__loans *loans = &l->space->loans;
+
+	for (uint64_t set = l->turn.stripes; set; set &= set - 1) {
+		const unsigned s = (unsigned)__builtin_ctzll(set);
+
+		if (!gms__loans_open(loans, &l->space->map.mem, s))
+			return refuse(l, -ENOMEM, blame, GMS_REASON_NO_MEMORY);
+		gms__leaves_sweep(loans->shard[s]);
+	}
+	return 0;
+}
+
+/* Names for n loans of a shard. */
+static inline int open_slots(struct lending *l, unsigned s, uint32_t n, gms_gfn blame)
+{
+	struct gms__loans *loans = &l->space->loans;
+	struct gms__mem *mem = &l->space->map.mem;
+
+	if (gms__loans_open(loans, mem, s) && gms__slots_ready(&loans->shard[s]->slots, n, mem))
+		return 0;
+	return refuse(l, -ENOMEM, blame, GMS_REASON_NO_MEMORY);
 }
 
 static struct gms__leaf *open_leaf(struct lending *l, struct gms__loan_shard *shard, gms_gfn gfn,
@@ -42,10 +113,12 @@ static struct gms__leaf *open_leaf(struct lending *l, struct gms__loan_shard *sh
 	return leaf;
 }
 
-static int mark_page(struct lending *l, gms_gfn gfn)
+/* A page that several ask for is marked once, and has room for them all. */
+static inline int mark_page(struct lending *l, gms_gfn gfn)
 {
-	struct gms__loan_shard *shard = l->space->loans.shard[gms__stripe_of(gfn)];
-	const unsigned i = gfn % GMS__LEAF_PAGES;
+	const uint64_t most = GMS__CELL_COUNT - l->n * GMS__CELL_ONE;
+	const unsigned s = gms__stripe_of(gfn), i = gfn % GMS__LEAF_PAGES;
+	struct gms__loan_shard *shard = l->space->loans.shard[s];
 	struct gms__leaf *leaf;
 	uint64_t cell;
 	int err = 0;
@@ -55,7 +128,7 @@ static int mark_page(struct lending *l, gms_gfn gfn)
 		return err;
 	cell = leaf->cell[i];
 	if (cell) {
-		if (!(cell & GMS__CELL_IDLE) && (cell & GMS__CELL_COUNT) == GMS__CELL_COUNT)
+		if (!(cell & GMS__CELL_IDLE) && (cell & GMS__CELL_COUNT) > most)
 			return refuse(l, -ENOSPC, gfn, GMS_REASON_LENT);
 		return 0;
 	}
@@ -63,65 +136,54 @@ static int mark_page(struct lending *l, gms_gfn gfn)
 		return 0;
 	if (gms__turn_add(&l->turn, gfn))
 		return refuse(l, -ENOMEM, gfn, GMS_REASON_NO_MEMORY);
-	gms__cell_set(shard, leaf, i, GMS__CELL_OURS, &l->sums);
+	gms__cell_set(shard, leaf, i, GMS__CELL_OURS, &l->sums[s]);
 	return 0;
 }
 
-/* On an error *at is how far it came. */
-static int mark(struct lending *l, gms_gfn *at)
+static inline int mark(struct lending *l, const struct pages *pages)
 {
 	int err = 0;
 
-	for (*at = l->first; *at < l->end; ++*at) {
-		err = mark_page(l, *at);
-		if (err)
-			break;
-	}
+	for (gms_gfn gfn = pages->first; !err && gfn < pages->end; gfn++)
+		err = mark_page(l, gfn);
 	return err;
 }
 
-static void unmark(struct lending *l, gms_gfn end)
+/* What is marked is what was to turn. */
+static void unmark(struct lending *l)
 {
-	for (gms_gfn gfn = l->first; gfn < end; gfn++) {
-		struct gms__loan_shard *shard = l->space->loans.shard[gms__stripe_of(gfn)];
-		struct gms__leaf *leaf = gms__leaf_find(shard, gfn);
+	const struct gms_change *change = l->turn.changes.items;
 
-		if (leaf->cell[gfn % GMS__LEAF_PAGES] == GMS__CELL_OURS)
-			gms__cell_set(shard, leaf, gfn % GMS__LEAF_PAGES, 0, &l->sums);
+	for (size_t i = 0; i < l->turn.changes.n; i++) {
+		const gms_gfn end = change[i].range.first + change[i].range.npages;
+
+		for (gms_gfn gfn = change[i].range.first; gfn < end; gfn++) {
+			const unsigned s = gms__stripe_of(gfn);
+			struct gms__loan_shard *shard = l->space->loans.shard[s];
+
+			gms__cell_set(shard, gms__leaf_find(shard, gfn), gfn % GMS__LEAF_PAGES, 0,
+				      &l->sums[s]);
+		}
 	}
 }
 
-static void count_page(struct lending *l, struct gms__loan_shard *shard, struct gms__leaf *leaf,
-		       gms_gfn gfn)
+static void count_page(struct lending *l, const struct gms_loan_want *want, gms_gfn gfn)
 {
-	const uint64_t share = gms__loan_share(l->what->gpa, l->what->bytes, gfn);
-	const unsigned i = gfn % GMS__LEAF_PAGES;
+	const uint64_t share = gms__loan_share(want->gpa, want->bytes, gfn);
+	const unsigned s = gms__stripe_of(gfn), i = gfn % GMS__LEAF_PAGES;
+	struct gms__loan_shard *shard = l->space->loans.shard[s];
+	struct gms__leaf *leaf = gms__leaf_at(shard, l->turn.leaf, gfn);
 	const uint64_t cell = leaf->cell[i];
 
+	l->turn.leaf = leaf;
 	if (cell & GMS__CELL_IDLE) {
-		gms__idle_pull(shard, leaf, i, GMS__CELL_OURS + share, &l->sums);
+		gms__idle_pull(shard, leaf, i, GMS__CELL_OURS + share, &l->sums[s]);
 		l->lent->hit_pages++;
 		return;
 	}
-	gms__cell_set(shard, leaf, i, cell + share, &l->sums);
+	gms__cell_set(shard, leaf, i, cell + share, &l->sums[s]);
 	l->lent->hit_pages += cell & GMS__CELL_COUNT ? 1 : 0;
 	l->lent->kept_pages += !cell;
-}
-
-static void count(struct lending *l)
-{
-	struct gms__loans *loans = &l->space->loans;
-
-	for (gms_gfn gfn = l->first; gfn < l->end; gfn++) {
-		const unsigned s = gms__stripe_of(gfn);
-
-		l->turn.leaf = gms__leaf_at(loans->shard[s], l->turn.leaf, gfn);
-		count_page(l, loans->shard[s], l->turn.leaf, gfn);
-		if ((gfn + 1) % GMS__GIB_PAGES == 0 || gfn + 1 == l->end) {
-			gms__cells_account(l->space, s, &l->sums);
-			l->sums = (struct gms__cell_sums){ 0 };
-		}
-	}
 }
 
 /* L5. The claim's pages and bytes are set. */
@@ -142,97 +204,199 @@ static void link_loan(struct lending *l, struct gms__loan_shard *shard, struct g
 	leaf->loans = node;
 }
 
-static gms_loan_id enter(struct lending *l, unsigned s)
+static gms_loan_id enter(struct lending *l, const struct gms_loan_want *want,
+			 const struct pages *pages)
 {
-	struct gms__loan_shard *shard = l->space->loans.shard[s];
+	struct gms__loan_shard *shard = l->space->loans.shard[pages->shard];
 	struct gms__claim *loan = gms__slots_take(&shard->slots);
-	const uint64_t last = l->what->gpa + (l->what->bytes - 1);
+	const uint64_t last = want->gpa + (want->bytes - 1);
 
-	loan->tag = l->what->tag;
-	loan->flags = l->what->dir & 3;
-	loan->node.first = l->first;
-	loan->node.end = l->end;
-	loan->node.serial = ++shard->serial << 24 | (l->what->gpa & 0xfff) << 12 | (last & 0xfff);
+	loan->tag = want->tag;
+	loan->flags = want->dir & GMS_LEND_BOTH;
+	loan->node.first = pages->first;
+	loan->node.end = pages->end;
+	loan->node.serial = ++shard->serial << 24 | (want->gpa & 0xfff) << 12 | (last & 0xfff);
 	link_loan(l, shard, loan);
-	return gms__slot_id(loan, s);
+	return gms__slot_id(loan, pages->shard);
 }
 
-/* Seen before leaves are made: a guest may name a large range that ends in a hole. */
-static gms_gfn hole_at(const struct lending *l)
+/* One of them, whose pages are shared. */
+static gms_loan_id count(struct lending *l, const struct gms_loan_want *want,
+			 const struct pages *pages)
 {
-	struct gms__region row;
-	gms_gfn gfn = l->first;
-	uint64_t check;
+	/* Also of a wide loan. */
+	struct gms__loan_shard *shard = l->space->loans.shard[gms__stripe_of(pages->first)];
+	struct gms__tag *account = account_of(l, want->tag, false);
+	const uint64_t before = l->lent->hit_pages;
+	uint64_t hits;
 
-	while (gms__region_find(&l->space->map, gfn, &row, &check) && row.first <= gfn)
-		gfn = row.first + row.npages;
-	return gfn;
+	for (gms_gfn gfn = pages->first; gfn < pages->end; gfn++)
+		count_page(l, want, gfn);
+	hits = l->lent->hit_pages - before;
+	gms__loan_count(shard, GMS__LOANS, 1);
+	gms__loan_count(shard, GMS__LENT_BYTES, want->bytes);
+	gms__loan_count(shard, GMS__LENDS, 1);
+	if (hits)
+		gms__loan_count(shard, GMS__LEND_HITS, hits);
+	gms__tag_count(account, GMS_ACCT_LENDS, 1);
+	gms__tag_count(account, GMS_ACCT_LEND_HITS, hits);
+	return enter(l, want, pages);
 }
 
-static int lend(struct lending *l, unsigned s, gms_loan_id *id)
+static void account(struct lending *l)
 {
-	struct gms__loans *loans = &l->space->loans;
-	struct gms__mem *mem = &l->space->map.mem;
-	struct gms__loan_shard *shard;
-	gms_gfn at = l->first;
-	int err = -ENOMEM;
-
-	if (gms__region_pages(&l->space->map, l->first, l->end) != l->end - l->first)
-		return refuse(l, -ENOENT, hole_at(l), GMS_REASON_HOLE);
 	for (uint64_t set = l->turn.stripes; set; set &= set - 1) {
-		const unsigned stripe = (unsigned)__builtin_ctzll(set);
+		const unsigned s = (unsigned)__builtin_ctzll(set);
 
-		if (!gms__loans_open(loans, mem, stripe))
-			return refuse(l, err, l->first, GMS_REASON_NO_MEMORY);
-		gms__leaves_sweep(loans->shard[stripe]);
+		gms__cells_account(l->space, s, &l->sums[s]);
 	}
-	if (!gms__loans_open(loans, mem, s) ||
-	    !gms__slots_ready(&loans->shard[s]->slots, mem))
-		return refuse(l, err, l->first, GMS_REASON_NO_MEMORY);
-	err = mark(l, &at);
+}
+
+static void begin(struct lending *l, struct gms_space *space, size_t n, uint64_t stripes,
+		  gms_tag tag, struct gms__lent *lent)
+{
+	l->space = space;
+	l->lent = lent;
+	l->n = n;
+	gms__turn_begin(&l->turn, space, stripes, true, tag, lent);
+	for (uint64_t set = stripes; set; set &= set - 1)
+		l->sums[__builtin_ctzll(set)] = (struct gms__cell_sums){ 0 };
+}
+
+/* --- one ----------------------------------------------------------------- */
+
+static int lend_one(struct lending *l, const struct gms_loan_want *want,
+		    const struct pages *pages, gms_loan_id *id)
+{
+	int err = refuse_hole(l, pages);
+
+	if (!err)
+		err = open_shards(l, pages->first);
+	if (!err)
+		err = open_slots(l, pages->shard, 1, pages->first);
+	if (err)
+		return err;
+	err = mark(l, pages);
 	if (!err)
 		err = gms__turn_do(&l->turn);
 	if (err) {
-		unmark(l, at);
+		unmark(l);
 		return err;
 	}
-	count(l);
-	*id = enter(l, s);
-	shard = loans->shard[gms__stripe_of(l->first)];	/* also of a wide loan */
-	gms__loan_count(shard, GMS__LOANS, 1);
-	gms__loan_count(shard, GMS__LENT_BYTES, l->what->bytes);
-	gms__loan_count(shard, GMS__LENDS, 1);
-	if (l->lent->hit_pages)
-		gms__loan_count(shard, GMS__LEND_HITS, l->lent->hit_pages);
-	gms__tag_count(l->turn.account, GMS_ACCT_LENDS, 1);
-	gms__tag_count(l->turn.account, GMS_ACCT_LEND_HITS, l->lent->hit_pages);
+	*id = count(l, want, pages);
+	account(l);
 	return 0;
 }
 
-int gms__loans_lend(struct gms_space *space, const struct gms__loan_spec *what,
-		    gms_loan_id *id, struct gms__lent *lent)
+int gms__loans_lend(struct gms_space *space, const struct gms_loan_want *want, gms_loan_id *id,
+		    struct gms__lent *lent)
 {
+	const struct pages pages = pages_of(want);
+	const uint64_t stripes = stripes_of(&pages);
+	const bool wide = pages.shard == GMS__WIDE_LOANS;
 	struct lending l;
-	uint64_t stripes;
-	bool wide;
 	int err;
 
-	l.space = space;
-	l.what = what;
-	l.lent = lent;
-	l.first = what->gpa >> GMS_PAGE_SHIFT;
-	l.end = ((what->gpa + (what->bytes - 1)) >> GMS_PAGE_SHIFT) + 1;
-	l.sums = (struct gms__cell_sums){ 0 };
-	stripes = gms__map_stripes((struct gms_range){ l.first, l.end - l.first });
-	wide = gms__loan_is_wide(l.first, l.end);
-	gms__turn_begin(&l.turn, space, stripes, true, what->tag, lent);
-	gms__map_lock(&space->map, stripes, l.first, l.end);
+	begin(&l, space, 1, stripes, want->tag, lent);
+	gms__map_lock(&space->map, stripes, pages.first, pages.end);
 	if (wide)
 		gms__lock(&space->loans.wide);
-	err = lend(&l, wide ? GMS__WIDE_LOANS : gms__stripe_of(l.first), id);
+	err = lend_one(&l, want, &pages, id);
 	if (wide)
 		gms__unlock(&space->loans.wide);
 	gms__map_unlock(&space->map, stripes);
+	gms__turn_end(&l.turn);
+	return err;
+}
+
+/* --- many ---------------------------------------------------------------- */
+
+struct survey {
+	uint64_t stripes;		/* of all */
+	gms_gfn	 first;			/* of all, with what is between them */
+	gms_gfn	 end;
+	uint32_t nloans[GMS__LOAN_SHARDS];
+};
+
+static void survey(struct survey *all, const struct gms_loan_want *want, size_t n)
+{
+	memset(all, 0, sizeof(*all));
+	all->first = UINT64_MAX;
+	for (size_t i = 0; i < n; i++) {
+		const struct pages pages = pages_of(&want[i]);
+
+		all->stripes |= stripes_of(&pages);
+		all->first = gms__min(all->first, pages.first);
+		all->end = gms__max(all->end, pages.end);
+		all->nloans[pages.shard]++;
+	}
+}
+
+static int reserve_many(struct lending *l, const struct gms_loan_want *want,
+			const struct survey *all)
+{
+	int err = 0;
+
+	for (size_t i = 0; !err && i < l->n; i++) {
+		const struct pages pages = pages_of(&want[i]);
+
+		err = refuse_hole(l, &pages);
+		account_of(l, want[i].tag, true);
+	}
+	if (!err)
+		err = open_shards(l, all->first);
+	for (unsigned s = 0; !err && s < GMS__LOAN_SHARDS; s++)
+		err = all->nloans[s] ? open_slots(l, s, all->nloans[s], all->first) : 0;
+	return err;
+}
+
+static int lend_many(struct lending *l, const struct gms_loan_want *want,
+		     const struct survey *all, gms_loan_id *ids)
+{
+	int err = reserve_many(l, want, all);
+
+	if (err)
+		return err;
+	for (size_t i = 0; !err && i < l->n; i++) {
+		const struct pages pages = pages_of(&want[i]);
+
+		err = mark(l, &pages);
+	}
+	if (!err) {
+		gms__turn_sort(&l->turn);
+		err = gms__turn_do(&l->turn);
+	}
+	if (err) {
+		unmark(l);
+		return err;
+	}
+	for (size_t i = 0; i < l->n; i++) {
+		const struct pages pages = pages_of(&want[i]);
+
+		ids[i] = count(l, &want[i], &pages);
+	}
+	account(l);
+	return 0;
+}
+
+int gms__loans_lend_many(struct gms_space *space, const struct gms_loan_want *want, size_t n,
+			 gms_loan_id *ids, struct gms__lent *lent)
+{
+	struct lending l;
+	struct survey all;
+	bool wide;
+	int err;
+
+	survey(&all, want, n);
+	wide = all.nloans[GMS__WIDE_LOANS];
+	begin(&l, space, n, all.stripes, want->tag, lent);
+	gms__map_lock(&space->map, all.stripes, all.first, all.end);
+	if (wide)
+		gms__lock(&space->loans.wide);
+	err = lend_many(&l, want, &all, ids);
+	if (wide)
+		gms__unlock(&space->loans.wide);
+	gms__map_unlock(&space->map, all.stripes);
 	gms__turn_end(&l.turn);
 	return err;
 }

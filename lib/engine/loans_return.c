@@ -2,8 +2,9 @@
 /*
  * loans_return.c - give loans back, and take idle pages back from the host.
  *
- * A return cannot fail once its loan is found: a page that ought to turn private
- * and cannot becomes idle instead, and waits for gms_reclaim().
+ * A return cannot fail once its loans are found: a page that ought to turn private
+ * and cannot becomes idle instead, and waits for gms_reclaim(). Many loans go under
+ * the stripes of all, and what they leave turns in one conversion.
  */
 #include <errno.h>
 
@@ -24,9 +25,12 @@ struct returning {
 	struct gms__cell_sums sums[GMS__STRIPES];
 };
 
+#define WAKES	32u
+
 /* What is left to do for a return when the stripes are let go. */
 struct after {
-	struct gms_range pages;		/* of the loan */
+	struct gms_range pages[WAKES];	/* of the loans; of many the last has more than theirs */
+	unsigned n;
 	bool overdue;
 };
 
@@ -104,7 +108,7 @@ static void unlink_loan(const struct returning *r, struct gms__loan_shard *shard
 }
 
 /* Is it time to reclaim, by the policy? Decided under the stripes, done without. */
-static bool overdue(const struct returning *r)
+static bool overdue(const struct returning *r, uint64_t nreturns)
 {
 	struct gms__loans *loans = &r->space->loans;
 	const uint64_t wait = gms__load_relaxed(&loans->wait);
@@ -112,7 +116,7 @@ static bool overdue(const struct returning *r)
 	if (loans->policy != GMS_LEND_LAZY || !r->lent->idle_pages)
 		return false;
 	if (gms__unlikely(wait)) {
-		__atomic_store_n(&loans->wait, wait - 1, __ATOMIC_RELAXED);
+		__atomic_store_n(&loans->wait, wait - gms__min(wait, nreturns), __ATOMIC_RELAXED);
 		return false;
 	}
 	if (gms__load_relaxed(&loans->nidle) > loans->most_idle)
@@ -129,88 +133,177 @@ static bool overdue(const struct returning *r)
 	return false;
 }
 
-/* The caller holds the stripes of the loan, and the wide lock if it is wide. */
-static void give_back(struct returning *r, unsigned s, struct gms__claim *loan,
-		      struct after *after)
+static void went(struct after *after, struct gms_range pages)
 {
-	struct gms__loan_shard *first = r->space->loans.shard[gms__stripe_of(loan->node.first)];
-	struct gms__loan_shard *shard = r->space->loans.shard[s];
-	const uint64_t bytes = gms__loan_bytes(loan);
+	struct gms_range *last = &after->pages[WAKES - 1];
+	gms_gfn end;
 
-	after->pages = (struct gms_range){ loan->node.first, loan->node.end - loan->node.first };
-	uncount(r, loan);
-	unlink_loan(r, shard, &loan->node);
-	gms__slots_give(&shard->slots, loan);
-	if (r->turn.changes.n) {
-		const uint64_t blocked = r->lent->blocked_pages;
-
-		gms__turn_back(&r->turn, r->sums);
-		r->lent->idle_pages += r->lent->blocked_pages - blocked;
+	if (after->n < WAKES) {
+		after->pages[after->n++] = pages;
+		return;
 	}
-	end(r);
-	gms__loan_count(first, GMS__LOANS, (uint64_t)-1);
-	gms__loan_count(first, GMS__LENT_BYTES, -bytes);
-	gms__loan_count(first, GMS__RETURNS, 1);
-	gms__tag_count(r->turn.account, GMS_ACCT_RETURNS, 1);
-	after->overdue = overdue(r);
-	gms__turn_end(&r->turn);
+	end = gms__max(last->first + last->npages, pages.first + pages.npages);
+	last->first = gms__min(last->first, pages.first);
+	last->npages = end - last->first;
 }
 
-/* The stripes of a wide loan, 0 if there is none, and its pages. */
-static uint64_t look(struct gms_space *space, gms_loan_id id, gms_gfn *first, gms_gfn *last_end)
+/* --- returning ----------------------------------------------------------- */
+
+/* In a claim's flags, beside its direction: it is named by the call under way. */
+#define NAMED	4u
+
+static struct gms__claim *loan_of(const struct gms_space *space, gms_loan_id id)
+{
+	return gms__slots_find(&space->loans.shard[gms__slot_shard(id)]->slots, id);
+}
+
+/* Of the caller's stripes. */
+static void give_back(struct returning *r, struct gms__claim *loan, unsigned s,
+		      struct after *after)
+{
+	struct gms__loan_shard *shard = r->space->loans.shard[s];
+	struct gms__loan_shard *first = r->space->loans.shard[gms__stripe_of(loan->node.first)];
+	struct gms__tag *account = loan->tag == r->turn.tag ? r->turn.account :
+				   gms__tag_of(&r->space->ledger.tags, loan->tag, false);
+
+	went(after, (struct gms_range){ loan->node.first, loan->node.end - loan->node.first });
+	uncount(r, loan);
+	unlink_loan(r, shard, &loan->node);
+	gms__loan_count(first, GMS__LOANS, (uint64_t)-1);
+	gms__loan_count(first, GMS__LENT_BYTES, -gms__loan_bytes(loan));
+	gms__loan_count(first, GMS__RETURNS, 1);
+	gms__tag_count(account, GMS_ACCT_RETURNS, 1);
+	gms__slots_give(&shard->slots, loan);
+}
+
+/* The same; all are there, and this is the first. */
+static void give_all(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		     struct gms__claim *loan, uint64_t stripes, struct gms__lent *lent,
+		     struct after *after)
+{
+	struct returning r;
+
+	begin(&r, space, stripes, loan->tag, lent);
+	after->n = 0;
+	give_back(&r, loan, gms__slot_shard(ids[0]), after);
+	for (size_t i = 1; i < n; i++)
+		give_back(&r, loan_of(space, ids[i]), gms__slot_shard(ids[i]), after);
+	if (r.turn.changes.n) {
+		const uint64_t blocked = lent->blocked_pages;
+
+		if (n > 1)
+			gms__turn_sort(&r.turn);
+		gms__turn_back(&r.turn, r.sums);
+		lent->idle_pages += lent->blocked_pages - blocked;
+	}
+	end(&r);
+	after->overdue = overdue(&r, n);
+	gms__turn_end(&r.turn);
+}
+
+/*
+ * The stripes of all; 0: there is no such loan. Names of loans within a GiB tell
+ * theirs, wide ones are asked: whether they are still there is seen under the stripes.
+ */
+static uint64_t stripes_of(struct gms_space *space, const gms_loan_id *ids, size_t n, bool *wide)
 {
 	struct gms__loans *loans = &space->loans;
-	const struct gms__claim *loan;
 	uint64_t stripes = 0;
 
+	*wide = false;
+	for (size_t i = 0; i < n; i++) {
+		if (gms__slot_shard(ids[i]) > GMS__WIDE_LOANS)
+			return 0;
+		*wide |= gms__slot_shard(ids[i]) == GMS__WIDE_LOANS;
+		stripes |= UINT64_C(1) << gms__slot_shard(ids[i]);
+	}
+	if (!*wide)
+		return stripes;
+	stripes &= GMS__ALL_STRIPES;
 	gms__lock(&loans->wide);
-	loan = gms__slots_find(&loans->shard[GMS__WIDE_LOANS]->slots, id);
-	if (loan) {
-		*first = loan->node.first;
-		*last_end = loan->node.end;
-		stripes = gms__map_stripes((struct gms_range){ *first, *last_end - *first });
+	for (size_t i = 0; i < n; i++) {
+		const struct gms__claim *loan;
+
+		if (gms__slot_shard(ids[i]) != GMS__WIDE_LOANS)
+			continue;
+		loan = loan_of(space, ids[i]);
+		if (!loan) {
+			stripes = 0;
+			break;
+		}
+		stripes |= gms__map_stripes((struct gms_range){
+			loan->node.first, loan->node.end - loan->node.first });
 	}
 	gms__unlock(&loans->wide);
 	return stripes;
 }
 
-/* With the stripe held: 1: done; 0: there is no such loan; -1: its GiB is owned. */
-static int return_narrow(struct gms_space *space, gms_loan_id id, struct gms__lent *lent,
-			 struct after *after)
+/* With the stripes: 0; -ENOENT: one is not there, or named twice; -EAGAIN: its GiB is owned. */
+static int find_all(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		    struct gms__claim **first)
 {
-	const unsigned s = gms__slot_shard(id);
-	struct gms__claim *loan = gms__slots_find(&space->loans.shard[s]->slots, id);
-	struct returning r;
+	int err = 0;
 
-	if (!loan)
-		return 0;
-	if (gms__map_is_owned(&space->map, loan->node.first))
-		return -1;
-	begin(&r, space, UINT64_C(1) << s, loan->tag, lent);
-	give_back(&r, s, loan, after);
-	return 1;
+	for (size_t i = 0; i < n; i++) {
+		struct gms__claim *loan = loan_of(space, ids[i]);
+
+		if (!loan || loan->flags & NAMED)
+			err = -ENOENT;
+		else if (gms__map_any_owned(&space->map, loan->node.first, loan->node.end))
+			err = -EAGAIN;
+		if (err) {
+			while (i-- > 0)
+				loan_of(space, ids[i])->flags &= ~NAMED;
+			return err;
+		}
+		loan->flags |= NAMED;
+		if (!i)
+			*first = loan;
+	}
+	return 0;
 }
 
-static int return_wide(struct gms_space *space, gms_loan_id id, struct gms__lent *lent,
-		       struct after *after)
+/* As above, and they are given back if they are there. */
+static int try_many(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		    struct gms__lent *lent, struct after *after)
 {
-	gms_gfn first, last_end;
-	const uint64_t stripes = look(space, id, &first, &last_end);
-	struct gms__claim *loan;
-	struct returning r;
+	bool wide;
+	const uint64_t stripes = stripes_of(space, ids, n, &wide);
+	struct gms__claim *first = NULL;
+	int err;
 
 	if (!stripes)
-		return 0;
-	gms__map_lock(&space->map, stripes, first, last_end);
-	gms__lock(&space->loans.wide);
-	loan = gms__slots_find(&space->loans.shard[GMS__WIDE_LOANS]->slots, id);
-	if (loan) {
-		begin(&r, space, stripes, loan->tag, lent);
-		give_back(&r, GMS__WIDE_LOANS, loan, after);
-	}
-	gms__unlock(&space->loans.wide);
+		return -ENOENT;
+	gms__map_lock_stripes(&space->map, stripes);
+	if (wide)
+		gms__lock(&space->loans.wide);
+	err = find_all(space, ids, n, &first);
+	if (!err)
+		give_all(space, ids, n, first, stripes, lent, after);
+	if (wide)
+		gms__unlock(&space->loans.wide);
 	gms__map_unlock(&space->map, stripes);
-	return !!loan;
+	return err;
+}
+
+/* One that is within a GiB, as most are. */
+static int try_one(struct gms_space *space, gms_loan_id id, struct gms__lent *lent,
+		   struct after *after)
+{
+	const unsigned s = gms__slot_shard(id);
+	struct gms__claim *loan;
+	int err = 0;
+
+	gms__lock(&space->map.stripe[s].lock);
+	loan = loan_of(space, id);
+	if (!loan)
+		err = -ENOENT;
+	else if (gms__map_is_owned(&space->map, loan->node.first))
+		err = -EAGAIN;
+	else
+		give_all(space, &id, 1, loan, UINT64_C(1) << s, lent, after);
+	gms__unlock(&space->map.stripe[s].lock);
+	return err;
 }
 
 /* --- reclaiming ---------------------------------------------------------- */
@@ -368,33 +461,21 @@ static void reclaim_overdue(struct gms_space *space, struct gms__lent *lent)
 	__atomic_store_n(&loans->wait, lent->blocked_pages - blocked, __ATOMIC_RELAXED);
 }
 
-/* 1: done; 0: there is no such loan. */
-static int return_one(struct gms_space *space, gms_loan_id id, struct gms__lent *lent,
-		      struct after *after)
+int gms__loans_return(struct gms_space *space, const gms_loan_id *ids, size_t n,
+		      struct gms__lent *lent)
 {
-	const unsigned s = gms__slot_shard(id);
-	int done;
-
-	if (s >= GMS__WIDE_LOANS)
-		return s == GMS__WIDE_LOANS && return_wide(space, id, lent, after);
-	for (;;) {
-		gms__lock(&space->map.stripe[s].lock);
-		done = return_narrow(space, id, lent, after);
-		gms__unlock(&space->map.stripe[s].lock);
-		if (done >= 0)
-			return done;
-		gms__map_await_owner(&space->map);
-	}
-}
-
-int gms__loans_return(struct gms_space *space, gms_loan_id id, struct gms__lent *lent)
-{
+	const bool simple = n == 1 && gms__slot_shard(ids[0]) < GMS__WIDE_LOANS;
 	struct after after;
+	int err;
 
-	if (!return_one(space, id, lent, &after))
-		return -ENOENT;
+	while ((err = simple ? try_one(space, ids[0], lent, &after) :
+			       try_many(space, ids, n, lent, &after)) == -EAGAIN)
+		gms__map_await_owner(&space->map);
+	if (err)
+		return err;
 	if (gms__unlikely(after.overdue))
 		reclaim_overdue(space, lent);
-	gms__park_wake(space, after.pages);
+	for (unsigned i = 0; i < after.n; i++)
+		gms__park_wake(space, after.pages[i]);
 	return 0;
 }

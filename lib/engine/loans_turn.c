@@ -65,12 +65,23 @@ static void sink(struct gms_change *change, size_t i, size_t n)
 	change[i] = one;
 }
 
-/* In place, and in O(n log n) whatever order a guest returned its loans in. */
+static bool is_sorted(const struct gms_change *change, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		if (change[i].range.first < change[i - 1].range.first)
+			return false;
+	}
+	return true;
+}
+
+/* In place, and in O(n log n) whatever order a guest named its loans in. */
 void gms__turn_sort(struct gms__loan_turn *turn)
 {
 	struct gms_change *change = turn->changes.items;
 	const size_t n = turn->changes.n;
 
+	if (is_sorted(change, n))
+		return;
 	for (size_t i = n / 2; i-- > 0;)
 		sink(change, i, n);
 	for (size_t i = n; i-- > 1;) {

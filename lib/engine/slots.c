@@ -59,12 +59,18 @@ void gms__slots_fini(struct gms__slots *slots, struct gms__mem *mem)
 	gms__slabs_fini(&slots->slabs, sizeof(struct gms__claim), mem);
 }
 
-bool gms__slots_ready(struct gms__slots *slots, struct gms__mem *mem)
+bool gms__slots_make(struct gms__slots *slots, uint32_t n, struct gms__mem *mem)
 {
-	if (slots->free)
-		return true;
-	return slots->n < GMS__SLOTS &&
-	       gms__slabs_ready(&slots->slabs, slots->n, sizeof(struct gms__claim), mem);
+	const struct gms__inode *node = slots->free;
+
+	for (; n && node; n--)
+		node = node->left;
+	for (uint32_t slot = slots->n; n; n--, slot++) {
+		if (slot >= GMS__SLOTS ||
+		    !gms__slabs_ready(&slots->slabs, slot, sizeof(struct gms__claim), mem))
+			return false;
+	}
+	return true;
 }
 
 struct gms__claim *gms__slots_take(struct gms__slots *slots)

@@ -93,8 +93,14 @@ static inline struct gms__claim *gms__slot_at(const struct gms__slots *slots, ui
 }
 
 void gms__slots_fini(struct gms__slots *slots, struct gms__mem *mem);
-/* See to it that gms__slots_take() has one to take. */
-bool gms__slots_ready(struct gms__slots *slots, struct gms__mem *mem);
+bool gms__slots_make(struct gms__slots *slots, uint32_t n, struct gms__mem *mem);
+
+/* See to it that gms__slots_take() has n to take; false: no memory, or no more names. */
+static inline bool gms__slots_ready(struct gms__slots *slots, uint32_t n, struct gms__mem *mem)
+{
+	return (n == 1 && slots->free) || gms__slots_make(slots, n, mem);
+}
+
 struct gms__claim *gms__slots_take(struct gms__slots *slots);
 void gms__slots_give(struct gms__slots *slots, struct gms__claim *claim);
 

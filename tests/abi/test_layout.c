@@ -299,6 +299,22 @@ static const struct layout layouts[] = {
 	MEMBER(gms_lend_result, error_reason, 80),
 	MEMBER(gms_lend_result, reserved, 84),
 
+	STRUCT(gms_loan_want, 32),
+	MEMBER(gms_loan_want, gpa, 0),
+	MEMBER(gms_loan_want, bytes, 8),
+	MEMBER(gms_loan_want, tag, 16),
+	MEMBER(gms_loan_want, dir, 24),
+	MEMBER(gms_loan_want, reserved, 28),
+
+	STRUCT(gms_lend_gauges, 56),
+	MEMBER(gms_lend_gauges, size, 0),
+	MEMBER(gms_lend_gauges, loans, 8),
+	MEMBER(gms_lend_gauges, lent_bytes, 16),
+	MEMBER(gms_lend_gauges, lent_pages, 24),
+	MEMBER(gms_lend_gauges, idle_pages, 32),
+	MEMBER(gms_lend_gauges, slack_bytes, 40),
+	MEMBER(gms_lend_gauges, shared_pages, 48),
+
 	STRUCT(gms_loan_info, 40),
 	MEMBER(gms_loan_info, gpa, 0),
 	MEMBER(gms_loan_info, bytes, 8),

@@ -539,6 +539,75 @@ static void inject_touches(void)
 	world_check_views(&w);
 }
 
+#define LOANS	12
+
+static struct gms_loan_want want[LOANS];
+static gms_loan_id loan[LOANS];
+
+/* Ragged, over one another, over a border, and in several places. */
+static void draw_loans(void)
+{
+	for (int i = 0; i < LOANS; i++) {
+		const struct world_place *place = &w.place[world_below(&w, WORLD_PLACES)];
+		const uint64_t most = place->range.npages * 4096;
+		const uint64_t at = world_below(&w, most), bytes = 1 + world_below(&w, 9 * 4096);
+
+		want[i] = (struct gms_loan_want){ place->range.first * 4096 + at,
+						  bytes < most - at ? bytes : most - at,
+						  (gms_tag)i % 4, GMS_LEND_BOTH, 0 };
+	}
+	if (world_odds(&w, 1, 2))
+		want[3].gpa = FX_1G * 4096 - 5 * 4096 - 77;
+}
+
+static int lend_many(int nloans)
+{
+	return gms_lend_many(w.space, want, (size_t)nloans, loan, NULL);
+}
+
+/* Pages that were to turn and could not are idle; no loan is there any more. */
+static void return_many(int nloans, uint64_t n, bool memory)
+{
+	struct gms_lend_gauges gauges;
+	struct gms_lend_result did;
+	int err;
+
+	w.doing = "loans go";
+	fx_fuse_arm(&w.fuse, memory ? FX_FUSE_NEVER : n, FX_FUSE_NEVER, INJECTED);
+	if (memory)
+		fx_mem_fail_after(&w.mem, n, true);
+	GMS_INIT(&did);
+	err = gms_return_many(w.space, loan, (size_t)nloans, &did);
+	fx_mem_heal(&w.mem);
+	mend_discards();
+	cases.calls++;
+	if (err)
+		world_fail(&w, "%s", gms_strerror(err));
+	world_check(&w);
+	fx_fuse_arm(&w.fuse, FX_FUSE_NEVER, FX_FUSE_NEVER, 0);
+	GMS_INIT(&gauges);
+	if (gms_lend_read(w.space, &gauges) || gauges.loans || gauges.lent_pages ||
+	    gauges.idle_pages < did.idle_pages || did.idle_pages != did.blocked_pages)
+		world_fail(&w, "%" PRIu64 " loans of %" PRIu64 " pages, %" PRIu64 " idle",
+			   gauges.loans, gauges.lent_pages, gauges.idle_pages);
+	GMS_INIT(&did);
+	if (gms_reclaim(w.space, UINT64_MAX, UINT64_MAX, &did))
+		world_fail(&w, "reclaim");
+	mend_discards();
+	world_check(&w);
+}
+
+static void inject_loans(void)
+{
+	for (int k = 0; k < 6; k++) {
+		memset(loan, 0, sizeof(loan));
+		draw_loans();
+		inject_call("many are lent", lend_many, LOANS);
+		if (loan[0])
+			return_many(LOANS, (uint64_t)k / 2, k % 2);
+	}
+}
+
 static void listeners_go(void)
 {
 	for (int i = 0; i < WORLD_DEVICES; i++) {
@@ -566,6 +635,7 @@ static void one_world(uint64_t number)
 	if (w.split != GMS_SPLIT_NONE)
 		inject_call("a folio is cut", split_folio, (int)world_below(&w, 4));
 	inject_touches();
+	inject_loans();
 	guest_region = 0;
 	inject_call("a region comes", add_region, GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP);
 	if (guest_region)

@@ -22,6 +22,7 @@
 #define HOLE	FX_RANGE(FIRST + 500, 20)
 #define LOANS	200u
 #define PINS	8u
+#define MANY	40u		/* loans at once, at most */
 
 struct page {
 	gms_state state;
@@ -156,6 +157,7 @@ static void agree_runs(uint64_t changed)
 static void check_all(void)
 {
 	uint64_t lent = 0, idle = 0, slack = 0, bytes = 0, loans = 0;
+	struct gms_lend_gauges gauges;
 	struct gms_acct acct;
 
 	for (unsigned i = 0; i < LOANS; i++) {
@@ -182,6 +184,11 @@ static void check_all(void)
 		slack += m.page[p].ours && of_page < PAGE ? PAGE - of_page : 0;
 	}
 	fx_acct(m.space, &acct);
+	GMS_INIT(&gauges);
+	AGREE(!gms_lend_read(m.space, &gauges) && gauges.loans == acct.loans &&
+	      gauges.lent_bytes == acct.lent_bytes && gauges.lent_pages == acct.lent_pages &&
+	      gauges.idle_pages == acct.idle_pages && gauges.slack_bytes == acct.slack_bytes &&
+	      gauges.shared_pages == acct.shared_pages, "gauges");
 	AGREE(acct.loans == loans && acct.lent_bytes == bytes, "loans %" PRIu64, acct.loans);
 	AGREE(acct.lent_pages == lent, "lent %" PRIu64 ", should be %" PRIu64, acct.lent_pages,
 	      lent);
@@ -212,42 +219,70 @@ static void draw_bytes(uint64_t *gpa, uint64_t *bytes)
 		*bytes = (FIRST + NPAGES) * PAGE - *gpa;
 }
 
+/* A loan is there, as if it were the only one. */
+static void enter(const struct loan *drawn, uint64_t *changed, uint64_t *hits, uint64_t *kept)
+{
+	struct loan *loan = m.loan;
+
+	for (unsigned p = 0; p < NPAGES; p++) {
+		struct page *page = &m.page[p];
+
+		if (!loan_has(drawn, p))
+			continue;
+		if (page->since || loans_of(p)) {
+			++*hits;
+		} else if (page->state & S) {
+			++*kept;
+		} else {
+			page->state |= S;
+			page->ours = true;
+			++*changed;
+		}
+		page->since = 0;
+	}
+	while (loan->id)
+		loan++;
+	*loan = *drawn;
+}
+
+/* One, or many at once, which come to the same as one after the other. */
 static void step_lend(void)
 {
-	struct loan *loan = &m.loan[below(LOANS)], drawn = { 0 };
+	const unsigned n = odds(1, 4) ? 1 + (unsigned)below(MANY) : 1;
 	uint64_t changed = 0, hits = 0, kept = 0;
+	struct gms_loan_want want[MANY];
+	gms_loan_id ids[MANY] = { 0 };
+	struct loan drawn[MANY];
+	unsigned nfree = 0;
 	int err;
 
-	if (loan->id)
+	for (unsigned i = 0; i < LOANS; i++)
+		nfree += !m.loan[i].id;
+	if (nfree < MANY)
 		return;
-	draw_bytes(&drawn.gpa, &drawn.bytes);
-	err = gms_lend(m.space, drawn.gpa, drawn.bytes, GMS_LEND_BOTH, 1, &drawn.id, fresh());
-	if (!drawn.id)
-		drawn.id = 1;
-	for (unsigned p = 0; p < NPAGES; p++) {
-		if (loan_has(&drawn, p) && is_hole(p)) {
-			AGREE(err == -ENOENT && result.error_gfn == FIRST + p, "a hole: %d", err);
+	for (unsigned i = 0; i < n; i++) {
+		drawn[i].id = 1;
+		draw_bytes(&drawn[i].gpa, &drawn[i].bytes);
+		want[i] = (struct gms_loan_want){ drawn[i].gpa, drawn[i].bytes, 1 + i % 3,
+						  GMS_LEND_BOTH, 0 };
+	}
+	err = n == 1 && odds(1, 2) ?
+	      gms_lend(m.space, want[0].gpa, want[0].bytes, GMS_LEND_BOTH, 1, ids, fresh()) :
+	      gms_lend_many(m.space, want, n, ids, fresh());
+	for (unsigned i = 0; i < n; i++) {
+		for (unsigned p = 0; p < NPAGES; p++) {
+			if (!loan_has(&drawn[i], p) || !is_hole(p))
+				continue;
+			AGREE(err == -ENOENT && result.error_gfn == FIRST + p && !ids[0],
+			      "a hole: %d", err);
 			return;
 		}
 	}
 	AGREE(!err, "lend: %s", gms_strerror(err));
-	for (unsigned p = 0; p < NPAGES; p++) {
-		struct page *page = &m.page[p];
-
-		if (!loan_has(&drawn, p))
-			continue;
-		if (page->since || loans_of(p)) {
-			hits++;
-		} else if (page->state & S) {
-			kept++;
-		} else {
-			page->state |= S;
-			page->ours = true;
-			changed++;
-		}
-		page->since = 0;
+	for (unsigned i = 0; i < n; i++) {
+		drawn[i].id = ids[i];
+		enter(&drawn[i], &changed, &hits, &kept);
 	}
-	*loan = drawn;
 	m.hits += hits;
 	m.to_shared += changed;
 	AGREE(result.hit_pages == hits && result.kept_pages == kept, "hits %" PRIu64
@@ -314,37 +349,87 @@ static uint64_t reclaim(uint64_t budget, uint64_t *blocked)
 	return changed;
 }
 
+/* Loans of one call, in its order; distinct. */
+static unsigned draw_loans(struct loan **loan, unsigned most)
+{
+	unsigned n = 0;
+
+	for (unsigned i = (unsigned)below(LOANS), k = 0; k < LOANS && n < most; k++) {
+		struct loan *l = &m.loan[(i + k * 7) % LOANS];
+
+		if (l->id)
+			loan[n++] = l;
+	}
+	return n;
+}
+
+/*
+ * Of the pages that are idle in their order those of a GiB are as old as the first of
+ * them that the call came to: it asks the time once for each.
+ */
+static void age_idle(const unsigned *idle, unsigned n)
+{
+	bool aged[2] = { false, false };
+
+	for (unsigned i = 0; i < n; i++) {
+		const unsigned gib = FIRST + idle[i] >= FX_1G;
+
+		for (unsigned k = i; !aged[gib] && k < n; k++) {
+			if ((FIRST + idle[k] >= FX_1G) == gib)
+				m.page[idle[k]].since = ++m.age;
+		}
+		aged[gib] = true;
+	}
+}
+
+static int by_page(const void *a, const void *b)
+{
+	return *(const unsigned *)a < *(const unsigned *)b ? -1 : 1;
+}
+
 static void step_return(void)
 {
-	struct loan *loan = &m.loan[below(LOANS)], was;
+	const unsigned most = odds(1, 4) ? 1 + (unsigned)below(MANY) : 1;
 	uint64_t changed = 0, idle = 0, blocked = 0, more;
+	static unsigned left[NPAGES];
+	struct loan *loan[MANY];
+	gms_loan_id ids[MANY + 1];
+	const unsigned n = draw_loans(loan, most);
 	int err;
 
-	for (unsigned i = 0; i < LOANS && !loan->id; i++)
-		loan = &m.loan[i];
-	if (!loan->id)
+	if (!n)
 		return;
-	was = *loan;
-	err = gms_return(m.space, loan->id, fresh());
+	for (unsigned i = 0; i < n; i++)
+		ids[i] = loan[i]->id;
+	ids[n] = ids[below(n)];
+	AGREE(gms_return_many(m.space, ids, n + 1, NULL) == -ENOENT, "returned doubly");
+	err = n == 1 && odds(1, 2) ? gms_return(m.space, ids[0], fresh()) :
+				     gms_return_many(m.space, ids, n, fresh());
 	AGREE(!err, "return: %s", gms_strerror(err));
-	AGREE(gms_return(m.space, was.id, NULL) == -ENOENT, "returned twice");
-	loan->id = 0;
-	for (unsigned p = 0; p < NPAGES; p++) {
-		if (!loan_has(&was, p) || loans_of(p) || !m.page[p].ours)
-			continue;
-		if (m.policy == GMS_LEND_EAGER && may_turn_private(p)) {
-			turn_private(p);
-			changed++;
-			continue;
+	AGREE(gms_return(m.space, ids[n], NULL) == -ENOENT, "returned twice");
+	for (unsigned i = 0; i < n; i++) {
+		const struct loan was = *loan[i];
+
+		loan[i]->id = 0;
+		for (unsigned p = 0; p < NPAGES; p++) {
+			if (!loan_has(&was, p) || loans_of(p) || !m.page[p].ours)
+				continue;
+			if (m.policy == GMS_LEND_EAGER && may_turn_private(p)) {
+				turn_private(p);
+				changed++;
+				continue;
+			}
+			left[idle++] = p;
+			blocked += m.policy == GMS_LEND_EAGER;
 		}
-		m.page[p].since = ++m.age;
-		idle++;
-		blocked += m.policy == GMS_LEND_EAGER;
 	}
+	if (m.policy == GMS_LEND_EAGER)	/* they were tried in this order */
+		qsort(left, idle, sizeof(left[0]), by_page);
+	age_idle(left, (unsigned)idle);
 	AGREE(result.idle_pages == idle, "idle %" PRIu64 ", should be %" PRIu64,
 	      result.idle_pages, idle);
 	if (m.policy == GMS_LEND_LAZY && idle && m.wait) {
-		m.wait--;
+		m.wait -= m.wait < n ? m.wait : n;
 	} else if (m.policy == GMS_LEND_LAZY && idle && nidle() > m.most_idle) {
 		changed += reclaim(nidle() - m.most_idle / 2, &more);
 		blocked += more;

@@ -340,6 +340,23 @@ static int act_lend_span(struct stage *stage)	/* wide, ragged, over two regions 
 	return lend(stage, FX_1G - 1000, 3333);
 }
 
+/* Both GiB, in no order, some over the border; more than fit the call's own lists. */
+static int act_lend_many(struct stage *stage)
+{
+	struct gms_loan_want want[60];
+	gms_loan_id ids[60];
+
+	for (uint64_t i = 0; i < 60; i++) {
+		const uint64_t gfn = FX_1G - 31 + i * 37 % 60;
+
+		want[i] = (struct gms_loan_want){ gfn << GMS_PAGE_SHIFT, 1 + i * 97, 0,
+						  GMS_LEND_BOTH, 0 };
+		if (i % 3 == 0)
+			want[i].gpa = (i * 1000) << GMS_PAGE_SHIFT;
+	}
+	return gms_lend_many(stage->space, want, 60, ids, NULL);
+}
+
 static int act_split_2m(struct stage *stage)
 {
 	return gms_folio_split(stage->space, SECOND + 900, 0);
@@ -389,6 +406,10 @@ static const struct scenario scenarios[] = {
 	{ "lend a span", prepare_nothing, act_lend_span, false, 0, 0 },
 	{ "lend a span of ragged", prepare_ragged, act_lend_span, false, 0, 0 },
 	{ "lend a span, dry", prepare_dry, act_lend_span, false, 0, 0 },
+	{ "lend many", prepare_nothing, act_lend_many, false, 0, 0 },
+	{ "lend many, lent next to", prepare_lent, act_lend_many, false, 0, 0 },
+	{ "lend many of ragged", prepare_ragged, act_lend_many, false, 0, 0 },
+	{ "lend many, dry", prepare_dry, act_lend_many, false, 0, 0 },
 	{ "account of a tag", prepare_nothing, act_account, false, 0, 0 },
 	{ "account of another tag", prepare_ragged, act_account, false, 0, 0 },
 	{ "split 2M", prepare_nothing, act_split_2m, false, 0, 0 },
@@ -614,6 +635,37 @@ START_TEST(a_return_loses_nothing)	/* _i: the allocation that fails, and all aft
 }
 END_TEST
 
+/* The same of many, which list more than is at hand. */
+START_TEST(a_return_of_many_loses_nothing)	/* _i: as above */
+{
+	const struct scenario scenario = { "return", prepare_nothing, NULL, false, 0, 0 };
+	struct gms_loan_want want[1000];
+	struct gms_lend_result did;
+	gms_loan_id ids[1000];
+	struct stage stage;
+
+	stage_open(&stage, &scenario);
+	for (uint64_t i = 0; i < 1000; i++)
+		want[i] = (struct gms_loan_want){ i * 37 % 1000 * 2 << GMS_PAGE_SHIFT, 5, i % 4,
+						  GMS_LEND_BOTH, 0 };
+	ck_assert_int_eq(gms_lend_many(stage.space, want, 1000, ids, NULL), 0);
+	fx_mem_fail_after(&stage.mem, (uint64_t)_i, true);
+	GMS_INIT(&did);
+	ck_assert_int_eq(gms_return_many(stage.space, ids, 1000, &did), 0);
+	fx_mem_heal(&stage.mem);
+	fx_check(stage.space);
+	ck_assert_uint_eq(fx_event(stage.space, GMS_ACCT_RETURNS), 1000);
+	ck_assert_uint_eq(did.changed_pages + did.idle_pages, 1000);
+	ck_assert_uint_eq(did.idle_pages, did.blocked_pages);
+	GMS_INIT(&did);
+	ck_assert_int_eq(gms_reclaim(stage.space, UINT64_MAX, UINT64_MAX, &did), 0);
+	ck_assert_uint_eq(did.idle_pages, 0);
+	ck_assert_uint_eq(fx_shared(stage.space, FX_ALL), 0);
+	fx_check(stage.space);
+	stage_close(&stage);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("oom");
@@ -625,5 +677,6 @@ int main(void)
 	tcase_add_loop_test(tc, books_are_no_reason_to_fail, 0, 3);
 	tcase_add_test(tc, what_allocates_nothing_needs_no_memory);
 	tcase_add_loop_test(tc, a_return_loses_nothing, 0, 6);
+	tcase_add_loop_test(tc, a_return_of_many_loses_nothing, 0, 8);
 	return fx_run(s);
 }

@@ -71,14 +71,19 @@ static void give(struct crew_member *me, struct loan *loan)
 	loan->id = 0;
 }
 
+static void draw_loan(struct crew_member *me, struct loan *loan)
+{
+	loan->gpa = BUSY.first * PAGE + fx_rand_below(&me->rand, BUSY.npages * PAGE - 64 * PAGE);
+	loan->bytes = 1 + fx_rand_below(&me->rand, fx_rand_odds(&me->rand, 1, 8) ? 40 * PAGE :
+							     2 * PAGE);
+}
+
 static void take(struct crew_member *me, struct loan *loan)
 {
 	struct gms_lend_result result;
 	int err;
 
-	loan->gpa = BUSY.first * PAGE + fx_rand_below(&me->rand, BUSY.npages * PAGE - 64 * PAGE);
-	loan->bytes = 1 + fx_rand_below(&me->rand, fx_rand_odds(&me->rand, 1, 8) ? 40 * PAGE :
-							     2 * PAGE);
+	draw_loan(me, loan);
 	GMS_INIT(&result);
 	err = gms_lend(me->crew->space, loan->gpa, loan->bytes, GMS_LEND_BOTH, me->number,
 		       &loan->id, &result);
@@ -108,6 +113,54 @@ static void lend_and_return(struct crew_member *me)
 	check_shared(me, loan);
 	if (fx_rand_odds(&me->rand, 1, 2))
 		give(me, loan);
+}
+
+/* Many at once, in the order that is drawn: two that want the same never wait for each other. */
+static void lend_many(struct crew_member *me)
+{
+	struct loan *loan = held[me - crew.member];
+	struct gms_loan_want want[HELD];
+	struct gms_lend_result result;
+	gms_loan_id ids[HELD];
+	int err;
+
+	for (unsigned i = 0; i < HELD; i++) {
+		draw_loan(me, &loan[i]);
+		want[i] = (struct gms_loan_want){ loan[i].gpa, loan[i].bytes, me->number,
+						  GMS_LEND_BOTH, 0 };
+	}
+	GMS_INIT(&result);
+	err = gms_lend_many(me->crew->space, want, HELD, ids, &result);
+	if (err)
+		crew_fail(me->crew, "lend many: %s", gms_strerror(err));
+	me->tally[LENDS] += HELD;
+	me->tally[HITS] += result.hit_pages;
+	me->tally[TO_SHARED] += result.changed_pages;
+	for (unsigned i = 0; i < HELD; i++) {
+		loan[i].id = ids[i];
+		check_shared(me, &loan[i]);
+	}
+	ids[0] = loan[1].id;
+	if (gms_return_many(me->crew->space, ids, HELD, NULL) != -ENOENT)
+		crew_fail(me->crew, "a loan was returned doubly");
+	ids[0] = loan[0].id;
+	GMS_INIT(&result);
+	err = gms_return_many(me->crew->space, ids, HELD, &result);
+	if (err)
+		crew_fail(me->crew, "return many: %s", gms_strerror(err));
+	me->tally[RETURNS] += HELD;
+	me->tally[TO_PRIVATE] += result.changed_pages;
+	for (unsigned i = 0; i < HELD; i++)
+		loan[i].id = 0;
+}
+
+static void look(struct crew_member *me)
+{
+	struct gms_lend_gauges gauges;
+
+	GMS_INIT(&gauges);
+	if (gms_lend_read(me->crew->space, &gauges))
+		crew_fail(me->crew, "gauges");
 }
 
 static void reclaim(struct crew_member *me)
@@ -199,9 +252,21 @@ START_TEST(loans_of_the_same_folios_are_exact)
 }
 END_TEST
 
+START_TEST(many_at_once_are_exact)
+{
+	crew_add(&crew, LENDERS / 2, lend_and_return);
+	crew_add(&crew, LENDERS / 2, lend_many);
+	crew_run(&crew);
+	settle();
+	ck_assert_uint_eq(fx_shared(crew.space, FX_ALL), 0);
+}
+END_TEST
+
 START_TEST(lent_pages_stay_shared_whatever_others_do)
 {
-	crew_add(&crew, LENDERS, lend_and_return);
+	crew_add(&crew, LENDERS - 8, lend_and_return);
+	crew_add(&crew, 8, lend_many);
+	crew_add(&crew, 1, look);
 	crew_add(&crew, 2, reclaim);
 	crew_add(&crew, 2, convert);
 	crew_add(&crew, 1, pin);
@@ -218,10 +283,12 @@ int main(void)
 
 	tcase_add_checked_fixture(t, eager, teardown);
 	tcase_add_test(t, loans_of_the_same_folios_are_exact);
+	tcase_add_test(t, many_at_once_are_exact);
 	tcase_add_test(t, lent_pages_stay_shared_whatever_others_do);
 	t = fx_case(s, "lazy");
 	tcase_add_checked_fixture(t, lazy, teardown);
 	tcase_add_test(t, loans_of_the_same_folios_are_exact);
+	tcase_add_test(t, many_at_once_are_exact);
 	tcase_add_test(t, lent_pages_stay_shared_whatever_others_do);
 	return fx_run(s);
 }

@@ -107,7 +107,8 @@ START_TEST(a_page_can_be_lent_so_often_and_no_more)
 	const gms_loan_id first = lend(100 * PAGE, 2 * PAGE);
 	struct gms__leaf *leaf = gms__leaf_find(shard_of(0), 101);
 	struct gms_lend_result result;
-	gms_loan_id id = 99;
+	struct gms_loan_want want[3];
+	gms_loan_id id = 99, ids[3];
 	const uint64_t cell = leaf->cell[101 % 32];
 
 	leaf->cell[101 % 32] = GMS__CELL_OURS | GMS__CELL_COUNT | GMS__CELL_BYTES;
@@ -117,6 +118,14 @@ START_TEST(a_page_can_be_lent_so_often_and_no_more)
 	ck_assert_uint_eq(result.error_gfn, 101);
 	ck_assert_uint_eq(result.error_reason, GMS_REASON_LENT);
 	ck_assert_uint_eq(id, 99);
+	/* Room for two more is none for three, of whatever pages they are. */
+	for (size_t i = 0; i < 3; i++)
+		want[i] = (struct gms_loan_want){ (99 + i) * PAGE, 1, 0, GMS_LEND_BOTH, 0 };
+	leaf->cell[101 % 32] -= 2 * GMS__CELL_ONE;
+	GMS_INIT(&result);
+	ck_assert_int_eq(gms_lend_many(space, want, 3, ids, &result), -ENOSPC);
+	ck_assert_uint_eq(result.error_gfn, 101);
+	ck_assert_uint_eq(gms_state_at(space, 99), D);
 	leaf->cell[101 % 32] = cell;
 	ck_assert_uint_eq(gms_state_at(space, 99), D);	/* nothing changed */
 	fx_check(space);
