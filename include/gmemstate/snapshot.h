@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: BSD-2-Clause */
 /**
  * @file snapshot.h
- * @brief Write what a space is into a file, and make a space of it again.
+ * @brief Write what a space is into a file, make a space of it again, and ask what
+ * changed since.
  *
  * In a file: the space's policies (profile, split, merge, lend, access_wait_ns), and
  * of each region its frames, orders and backing, the state of each page, the folios,
@@ -40,6 +41,7 @@
 #define GMEMSTATE_SNAPSHOT_H
 
 #include <gmemstate/space.h>
+#include <gmemstate/state.h>
 #include <gmemstate/types.h>
 
 GMS_BEGIN_DECLS
@@ -127,7 +129,7 @@ gms_save(struct gms_space *space, gms_write_fn *write, void *ctx);
  * Reads up to the last byte that was written and not further, so a file may be
  * part of a larger one. The file may be hostile: whatever it holds, the new space is sound
  * (gms_check()). Its memory is at most 17 bytes a GiB of regions, under
- * #GMS_MERGE_DEFERRED 5 KiB a GiB, and a few thousand times the bytes that were read: no
+ * #GMS_MERGE_DEFERRED and with #GMS_SPACE_TRACK_CHANGES 5 KiB a GiB each, and a few thousand times the bytes that were read: no
  * more than the same states and folios take in any space, but a small file can say
  * much. most_bytes bounds it.
  *
@@ -160,6 +162,64 @@ gms_save(struct gms_space *space, gms_write_fn *write, void *ctx);
 GMS_API GMS_MUST_CHECK int
 gms_load(struct gms_space **out, const struct gms_load_opts *opts, gms_read_fn *read, void *ctx,
 	 struct gms_load_result *result);
+
+/**
+ * @brief Which generation of its pages, folios and freeze counts a space has come to.
+ *
+ * It grows with each change and each region that comes or goes, by one or more, and
+ * may grow without one. Only two of the same space can be compared. All changes whose
+ * call returned before this one began are in it, unless something else is being changed
+ * at the same time that began earlier: then it may be that of a moment before that began,
+ * and gms_diff() since it says more than is new.
+ *
+ * @param space      The space.
+ * @param generation Where it goes: never 0.
+ * @retval 0       Filled in.
+ * @retval -EINVAL NULL.
+ * @retval -EOPNOTSUPP The space was made without #GMS_SPACE_TRACK_CHANGES.
+ * @par Threads
+ * R; async-signal-safe.
+ * @par Cost
+ * Some 70 loads.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_generation(const struct gms_space *space, uint64_t *generation);
+
+/**
+ * @brief Begin a walk over what changed since a generation, in order.
+ *
+ * To keep a copy up to date: read the generation first, then walk since the one that was
+ * read the time before, write each run over the copy, and keep the new generation for
+ * the next time. All that was committed up to the new one is then in the copy, and maybe
+ * some that came later, which the next walk tells again.
+ *
+ * gms_iter_next() gives the runs, under a mask of all attributes, as they are when
+ * it comes to them. They are of whole blocks of 2 MiB, clipped to their region, of which
+ * a page, a folio or a freeze count changed: at least of those. A region that was added
+ * is there whole. So is what changed and changed back, and what a call undid that failed.
+ * What is exact is that nothing is missing.
+ *
+ * @param space The space; must outlive the walk.
+ * @param since From gms_generation() of this space; 0: before everything, for a new copy.
+ * @param it    Set up for gms_iter_next(); nothing to free.
+ * @retval 0       Ready.
+ * @retval -EINVAL NULL. The walk is empty.
+ * @retval -EOPNOTSUPP The space was made without #GMS_SPACE_TRACK_CHANGES. The walk is empty.
+ * @retval -ESTALE A region has been removed since, or its addition failed half-way; or the
+ *                 generation is none of this space. Empty the copy, and begin with 0.
+ *                 That it is another space's is told from numbers that begin
+ *                 where the space lies in memory: likely, not surely. The walk is empty.
+ * @par Threads
+ * R; async-signal-safe. A walk belongs to one thread at a time.
+ * @par Cost
+ * Of this call: none. Of the walk: a load a GiB, 512 for a GiB of which some blocks
+ * changed, and the runs. After 2^32 changes since then all blocks count as changed, and
+ * one that did not change for longer may do so.
+ * @since 0.1
+ */
+GMS_API GMS_MUST_CHECK int
+gms_diff(const struct gms_space *space, uint64_t since, struct gms_iter *it);
 
 GMS_END_DECLS
 #endif

@@ -81,6 +81,12 @@ enum gms_log_level {
  * by the first call that needs them, which waits once for conversions that run.
  */
 #define GMS_SPACE_ACCESS	(UINT32_C(1) << 0)
+/**
+ * Keep which blocks of 2 MiB changed, and when, for gms_diff() (snapshot.h): 2 KiB a GiB
+ * of a region, whose GiB are rounded up to a power of two, and an addition to a counter
+ * of the space in each change.
+ */
+#define GMS_SPACE_TRACK_CHANGES	(UINT32_C(1) << 1)
 
 /** @brief Options of gms_space_new(). Clear with GMS_INIT() first. */
 struct gms_space_opts {
@@ -249,7 +255,8 @@ gms_space_reserve(struct gms_space *space, uint64_t nleaves);
  * @par Threads
  * W, serialised with every other W call.
  * @par Cost
- * 8 bytes a GiB, and a copy of the table of regions.
+ * 8 bytes a GiB, with #GMS_SPACE_TRACK_CHANGES and with #GMS_MERGE_DEFERRED 2 KiB
+ * more, and a copy of the table of regions.
  * @since 0.1
  */
 GMS_API GMS_MUST_CHECK int

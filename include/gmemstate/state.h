@@ -42,11 +42,12 @@ struct gms_cursor {
 	uint16_t	state[2];	/**< Private. */
 };
 
-/** @brief A walk over runs. Owned by the caller; set up by gms_iter_init(). */
+/** @brief A walk over runs. Owned by the caller; set up by gms_iter_init() or gms_diff(). */
 struct gms_iter {
 	const struct gms_space *space;	/**< Private. */
 	gms_gfn	  next;			/**< Private. */
 	gms_gfn	  end;			/**< Private. */
+	uint64_t  since;		/**< Private. */
 	gms_state mask;			/**< Private. */
 	gms_state value;		/**< Private. */
 	struct gms_cursor cursor;	/**< Private. */
@@ -134,7 +135,7 @@ gms_iter_init_match(struct gms_iter *it, const struct gms_space *space, struct g
  * Beside a writer two runs in a row may be of one state. The walk's own thread
  * may convert between two calls: the next run is of the pages as they are then.
  *
- * @param it  From gms_iter_init() or gms_iter_init_match(). NULL answers false.
+ * @param it  From gms_iter_init(), gms_iter_init_match() or gms_diff(). NULL answers false.
  * @param run Where the run goes; untouched at the end. NULL answers false.
  * @return true with a run, false at the end.
  * @par Threads

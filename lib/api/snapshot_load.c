@@ -289,7 +289,7 @@ int gms_load(struct gms_space **out, const struct gms_load_opts *opts, gms_read_
 		err = gms__sized_in(&l.opts, sizeof(l.opts), opts);
 	if (!err && result)
 		err = gms__sized_check(result, sizeof(*result));
-	if (!err && (l.opts.reserved || (l.opts.flags & ~GMS_SPACE_ACCESS)))
+	if (!err && (l.opts.reserved || (l.opts.flags & ~GMS__SPACE_FLAGS)))
 		err = -EINVAL;
 	if (err)
 		return err;

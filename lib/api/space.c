@@ -28,7 +28,7 @@ int gms_space_new(struct gms_space **out, const struct gms_space_opts *theirs)
 	if (err)
 		return err;
 	if (!gms__profile_get(opts.profile) || opts.split > GMS_SPLIT_NONE ||
-	    opts.merge > GMS_MERGE_EXPLICIT || (opts.flags & ~GMS_SPACE_ACCESS) ||
+	    opts.merge > GMS_MERGE_EXPLICIT || (opts.flags & ~GMS__SPACE_FLAGS) ||
 	    opts.merge_after_commits > (opts.merge == GMS_MERGE_DEFERRED ? UINT32_C(1) << 31 : 0) ||
 	    opts.lend_policy > GMS_LEND_PERSISTENT || opts.reserved)
 		return -EINVAL;

@@ -8,13 +8,12 @@
 #include <gmemstate/folio.h>
 #include <gmemstate/state.h>
 
+#include "api/state.h"
 #include "engine/plan.h"
 #include "map/bitmap.h"
+#include "map/changes.h"
 #include "map/get.h"
 #include "map/walk.h"
-
-/* No state is this: the walk wants every run. */
-#define ANY_VALUE	GMS_HOLE
 
 static bool bits_ok(gms_state bits)
 {
@@ -55,17 +54,33 @@ int gms_iter_init(struct gms_iter *it, const struct gms_space *space, struct gms
 	const int err = gms_iter_init_match(it, space, range, mask, 0);
 
 	if (!err)
-		it->value = ANY_VALUE;
+		it->value = GMS__ANY_VALUE;
 	return err;
+}
+
+/* it->end is that of a stretch. */
+static bool next_changed(struct gms_iter *it, struct gms_run *run)
+{
+	const struct gms__map *map = &it->space->map;
+
+	for (;;) {
+		if (it->next < it->end && gms__map_next_run(map, &it->cursor, &it->next, it->end,
+							    it->mask, run))
+			return true;
+		if (!gms__changes_next(map, it->since, it->end, &it->next, &it->end))
+			return false;
+	}
 }
 
 bool gms_iter_next(struct gms_iter *it, struct gms_run *run)
 {
 	if (!it || !run || !it->space)
 		return false;
-	if (it->value == ANY_VALUE)
+	if (it->value == GMS__ANY_VALUE)
 		return gms__map_next_run(&it->space->map, &it->cursor, &it->next, it->end,
 					 it->mask, run);
+	if (gms__unlikely(it->value == GMS__CHANGED_VALUE))
+		return next_changed(it, run);
 	return gms__map_next_match(&it->space->map, &it->cursor, &it->next, it->end, it->mask,
 				   it->value, run);
 }

@@ -45,6 +45,7 @@ const char *gms_strerror(int error)
 	case -EMSGSIZE:		return "too large in one piece";
 	case -EILSEQ:		return "destroyed, and not asked back";
 	case -EBADF:		return "bad file descriptor";
+	case -ESTALE:		return "too long ago, or of another space: begin anew";
 	case -EIO:		return "input or output error";
 	default:		return error > 0 ? "not an error of this library" : "unknown error";
 	}

@@ -76,16 +76,16 @@ static void count(struct gms__plan *plan)
 			   plan->turned_pages[GMS__TO_PRIVATE]);
 }
 
-static void change_begin(struct gms__plan *plan)
+void gms__plan_change_begin(struct gms__plan *plan)
 {
 	struct gms__map *map = &plan->space->map;
 
 	if (plan->owns)
-		gms__store(&map->large_seq, map->large_seq + 1);
+		gms__map_odd(map, &map->large_seq, &map->large_began);
 	gms__map_change_begin(map, plan->stripes);
 }
 
-static void change_end(struct gms__plan *plan)
+void gms__plan_change_end(struct gms__plan *plan)
 {
 	struct gms__map *map = &plan->space->map;
 
@@ -135,7 +135,7 @@ int gms__plan_commit(struct gms__plan *plan)
 {
 	int err;
 
-	change_begin(plan);
+	gms__plan_change_begin(plan);
 	err = carry_out(plan);
 	if (!err)
 		gms__host_discard(plan);
@@ -146,6 +146,6 @@ int gms__plan_commit(struct gms__plan *plan)
 		if (plan->changed_pages)
 			count(plan);
 	}
-	change_end(plan);
+	gms__plan_change_end(plan);
 	return err;
 }

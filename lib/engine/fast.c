@@ -19,6 +19,7 @@
 #include <string.h>
 
 #include "engine/plan.h"
+#include "map/changes.h"
 #include "map/edit.h"
 
 /* The change, and what it comes to. */
@@ -122,19 +123,20 @@ static void change(struct fast *f, struct gms__edit *e, struct gms__tables *tabl
 		   struct gms__fast_result *result)
 {
 	struct gms__map *map = &f->space->map;
-	uint64_t *seq = &map->stripe[gms__stripe_of(f->first)].seq;
+	struct gms__stripe *stripe = &map->stripe[gms__stripe_of(f->first)];
 	const bool folios = gms__region_order(f->row);
 
-	gms__store(seq, *seq + 1);	/* as gms__map_change_begin() */
+	gms__map_odd(map, &stripe->seq, &stripe->began);	/* as gms__map_change_begin() */
 	if (folios && (f->turned[GMS__TO_SHARED] || f->turned[GMS__TO_PRIVATE]))
 		result->splits = cut(f, *e->at);
 	if (f->set & GMS_STATE_SHARED)
 		gms__light(gms__words_of(f->row), gms__gib_at(f->row, f->first));
+	gms__changes_note(map, f->row, f->first, f->end);
 	gms__edit_do(e, tables);
 	if (folios && ((f->set | f->clear) & GMS_STATE_SHARED))
 		result->merges = gms__shape_merge(f->space, f->first, f->end, tables, NULL);
 	gms__map_after(map, f->row, f->first, e->chunk, tables);
-	gms__store(seq, *seq + 1);
+	gms__store(&stripe->seq, stripe->seq + 1);
 }
 
 static bool convert(struct fast *f, bool may_alloc, struct gms__tables *tables,

@@ -7,6 +7,7 @@
 #include <errno.h>
 
 #include "engine/plan.h"
+#include "map/changes.h"
 
 enum how { LESS, MORE, GONE };
 
@@ -231,6 +232,20 @@ int gms__frost_check(struct gms__plan *plan)
 	return 0;
 }
 
+/* Counts have changed, and no state: the commit, if there was one, is over. */
+static void note_counts(struct gms__plan *plan)
+{
+	struct gms__map *map = &plan->space->map;
+	const struct gms_range *range = plan->frost.items;
+
+	if (!plan->frost.n || !(map->keeps & GMS__KEEPS_CHANGES))
+		return;
+	gms__plan_change_begin(plan);
+	for (size_t i = 0; i < plan->frost.n; i++)
+		gms__changes_note_all(map, range[i].first, range[i].first + range[i].npages);
+	gms__plan_change_end(plan);
+}
+
 void gms__frost_do(struct gms__plan *plan)
 {
 	const struct gms__segment *s = plan->segments.items;
@@ -243,6 +258,7 @@ void gms__frost_do(struct gms__plan *plan)
 		if (thaws(plan, &s[i]))
 			range_change(plan->space, s[i].first, s[i].end, GONE, &plan->frost_hand);
 	}
+	note_counts(plan);
 }
 
 /* --- regions -------------------------------------------------------------- */

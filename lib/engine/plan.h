@@ -153,6 +153,9 @@ int  gms__plan_check(struct gms__plan *plan);
 /* What was checked is forgotten and unlocked, and of the segments only those below end stay. */
 void gms__plan_again(struct gms__plan *plan, gms_gfn end);
 int  gms__plan_commit(struct gms__plan *plan);
+/* In between, readers see that something changes in the plan's GiB. */
+void gms__plan_change_begin(struct gms__plan *plan);
+void gms__plan_change_end(struct gms__plan *plan);
 /* What was counted goes into the ledger. */
 void gms__plan_charge(struct gms__plan *plan);
 void gms__plan_drop(struct gms__plan *plan);

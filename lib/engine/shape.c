@@ -57,7 +57,7 @@ void gms__shape_cut_run(struct gms_space *space, const struct gms__region *row, 
 	if (order == GMS_ORDER_2M && !gms__map_has_chunk(row, gfn) &&
 	    n << order == gms__clip_hi(row, gfn, GMS__GIB_PAGES) -
 			  gms__clip_lo(row, gfn, GMS__GIB_PAGES)) {
-		gms__map_set_split_all(row, gfn, cut);
+		gms__map_set_split_all(&space->map, row, gfn, cut);
 	} else {
 		for (uint64_t i = 0; i < n; i++)
 			gms__map_set_split(&space->map, row, gfn + (i << order), order, cut,
@@ -73,7 +73,7 @@ void gms__shape_turned(struct gms_space *space, gms_gfn first, gms_gfn end)
 	uint64_t check;
 
 	gms__region_find(&space->map, first, &row, &check);
-	gms__turns_note(&row, first, end, now);
+	gms__turns_note(gms__words_of(&row)->turns, &row, first, end, now);
 }
 
 /* What a cut at gfn wants: all folios from order now down to above order are cut. */
@@ -140,7 +140,8 @@ static int split_locked(struct gms_space *space, gms_gfn gfn, unsigned order,
 	}
 	/* Nobody cuts by hand what he wants grown at once. */
 	if (!err && space->merge == GMS_MERGE_DEFERRED)
-		gms__turns_note(&row, gfn, gfn + 1, gms__shape_now(space));
+		gms__turns_note(gms__words_of(&row)->turns, &row, gfn, gfn + 1,
+				gms__shape_now(space));
 	gms__map_change_end(&space->map, stripe);
 	return err;
 }

@@ -29,7 +29,8 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 		    const struct gms_mem_ops *mem)
 {
 	const unsigned keeps = (opts->split == GMS_SPLIT_HALVES ? GMS__KEEPS_HALVES : 0) |
-			       (opts->merge == GMS_MERGE_DEFERRED ? GMS__KEEPS_TURNS : 0);
+			       (opts->merge == GMS_MERGE_DEFERRED ? GMS__KEEPS_TURNS : 0) |
+			       (opts->flags & GMS_SPACE_TRACK_CHANGES ? GMS__KEEPS_CHANGES : 0);
 	int err = gms__map_init(&space->map, mem, keeps);
 
 	_Static_assert(sizeof(struct gms__scratch) % GMS__CACHE_LINE == 0, "scratch alignment");
@@ -63,7 +64,7 @@ int gms__space_init(struct gms_space *space, const struct gms_space_opts *opts,
 	space->split = opts->split;
 	space->merge = opts->merge;
 	space->merge_after_commits = (uint32_t)opts->merge_after_commits;
-	space->plain_shapes = !keeps && opts->split != GMS_SPLIT_ALL_4K;
+	space->plain_shapes = !(keeps & ~GMS__KEEPS_CHANGES) && opts->split != GMS_SPLIT_ALL_4K;
 	space->access_wait_ns = opts->access_wait_ns ? opts->access_wait_ns : ACCESS_WAIT_NS;
 	space->log = opts->log;
 	space->ctx = opts->ctx;

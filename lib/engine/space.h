@@ -24,6 +24,7 @@
 #include "map/map.h"
 
 #define GMS__MAX_BACKENDS	64u
+#define GMS__SPACE_FLAGS	(GMS_SPACE_ACCESS | GMS_SPACE_TRACK_CHANGES)
 
 struct gms_space {
 	struct gms__map	    map;

@@ -16,6 +16,7 @@
  */
 #include "base/bits.h"
 #include "base/debug.h"
+#include "map/changes.h"
 #include "map/edit.h"
 
 #define PAGES	((unsigned)GMS__BLOCK_PAGES)
@@ -231,6 +232,7 @@ static void edit_gib(struct gms__map *map, const struct gms__region *r, gms_gfn 
 		if (gms__changed(old, set, clear) == old)
 			return;
 	}
+	gms__changes_note(map, r, first, end);
 	if (set & GMS_STATE_SHARED)
 		gms__light(gms__words_of(r), at);
 	if (all && edit_whole_gib(map, r, first, set, clear, tables))
@@ -365,13 +367,17 @@ bool gms__map_edit_try(struct gms__map *map, const struct gms__region *r, gms_gf
 	chunk = gms__word_table(*at);
 	if (set & GMS_STATE_SHARED)
 		gms__light(gms__words_of(r), at);
-	if (quick(map, r, chunk, first, end, set, clear, tables))
+	if (quick(map, r, chunk, first, end, set, clear, tables)) {
+		gms__changes_note(map, r, first, end);
 		return true;
+	}
 	gms__edit_begin(&e, map, r, chunk, first, end, set, clear);
 	gms__edit_look(&e);
 	class = gms__edit_class(&e);
 	if (e.how == GMS__APART || (class >= 0 && !tables->leaves[class].n))
 		return false;
+	if (e.how != GMS__NOTHING)
+		gms__changes_note(map, r, first, end);
 	gms__edit_do(&e, tables);
 	gms__map_after(map, r, first, chunk, tables);
 	return true;

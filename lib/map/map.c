@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "map/changes.h"
 #include "map/halves.h"
 
 #define CHUNKS_PER_SLAB	4
@@ -31,6 +32,7 @@ int gms__map_init(struct gms__map *map, const struct gms_mem_ops *ops, unsigned 
 	map->keeps = keeps;
 	gms__mem_init(&map->mem, ops);
 	map->bulk = gms__bulk_choose();
+	gms__changes_init(map);
 	if (gms__region_init(map) ||
 	    gms__pool_init(&map->chunks, &map->mem, chunk_bytes, CHUNKS_PER_SLAB) ||
 	    gms__palette_init(&map->palette))
@@ -151,14 +153,14 @@ void gms__map_unlock(struct gms__map *map, uint64_t stripes)
 void gms__map_change_begin(struct gms__map *map, uint64_t stripes)
 {
 	for (; stripes; stripes &= stripes - 1) {
-		uint64_t *seq = &map->stripe[__builtin_ctzll(stripes)].seq;
+		struct gms__stripe *stripe = &map->stripe[__builtin_ctzll(stripes)];
 
-		gms__assert(!(gms__load_relaxed(seq) & 1));
+		gms__assert(!(gms__load_relaxed(&stripe->seq) & 1));
 		/*
 		 * All that readers see of the change is stored with release, so
 		 * it cannot become visible before this does.
 		 */
-		gms__store(seq, gms__load_relaxed(seq) + 1);
+		gms__map_odd(map, &stripe->seq, &stripe->began);
 	}
 }
 

@@ -124,8 +124,9 @@ struct gms__words {
 	struct gms__words *all;		/* on the list of all */
 	uint64_t	 class;		/* log2 of the number of words */
 	uint64_t	*lit;		/* a bit a GiB: M6 */
-	struct gms__turns *turns;	/* one a GiB, if the map keeps them */
-	char		 pad[GMS__CACHE_LINE - sizeof(struct gms__node) - 4 * sizeof(uint64_t)];
+	struct gms__turns *turns;	/* if the map keeps them */
+	struct gms__turns *changes;
+	char		 pad[GMS__CACHE_LINE - sizeof(struct gms__node) - 5 * sizeof(uint64_t)];
 	uint64_t	 word[];
 };
 
@@ -151,15 +152,17 @@ struct gms__idle {
 struct gms__stripe {
 	struct gms__lock lock;
 	uint64_t	 seq;
+	uint64_t	 began;		/* changes.h: the generation when it turned odd */
 	struct gms__idle idle[GMS__IDLE];
-	char		 pad[2 * GMS__CACHE_LINE - sizeof(struct gms__lock) - sizeof(uint64_t) -
-			     GMS__IDLE * sizeof(struct gms__idle)];
+	char		 pad[2 * GMS__CACHE_LINE - sizeof(struct gms__lock) -
+			     2 * sizeof(uint64_t) - GMS__IDLE * sizeof(struct gms__idle)];
 };
 
 /* What a map keeps besides states. */
 enum {
 	GMS__KEEPS_HALVES = 1,		/* folios of every order (halves.h) */
-	GMS__KEEPS_TURNS = 2		/* when blocks turned (turns.h) */
+	GMS__KEEPS_TURNS = 2,		/* when blocks turned (turns.h) */
+	GMS__KEEPS_CHANGES = 4		/* when they changed in any way (changes.h) */
 };
 
 #define GMS__WORD_CLASSES	24	/* 2^0 .. 2^23 words: 2^22 GiB are all there can be */
@@ -184,6 +187,9 @@ struct gms__map {
 	uint64_t	   owned_first;	/* GiB that a large conversion owns */
 	uint64_t	   owned_gibs;
 	uint64_t	   large_seq;
+	uint64_t	   large_began;	/* as a stripe's */
+	uint64_t	   generation;	/* changes.h */
+	uint64_t	   removed;	/* when a region went last, or the map was made */
 	struct gms__stripe stripe[GMS__STRIPES];
 };
 
@@ -278,6 +284,16 @@ void gms__map_lock_all(struct gms__map *map);
 void gms__map_unlock(struct gms__map *map, uint64_t stripes);
 void gms__map_change_begin(struct gms__map *map, uint64_t stripes);
 void gms__map_change_end(struct gms__map *map, uint64_t stripes);
+/*
+ * The same for one of them, or for who owns GiB: from here on the pages that seq is
+ * of may change.
+ */
+static inline void gms__map_odd(struct gms__map *map, uint64_t *seq, uint64_t *began)
+{
+	if (gms__unlikely(map->keeps & GMS__KEEPS_CHANGES))
+		gms__store(began, gms__load(&map->generation));
+	gms__store(seq, gms__load_relaxed(seq) + 1);
+}
 uint64_t gms__map_seq(const struct gms__map *map, uint64_t stripes, bool *busy);
 
 /*
@@ -451,7 +467,8 @@ uint64_t gms__map_shared_in(const struct gms__map *map, const struct gms__region
 void gms__map_set_split(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
 			unsigned order, bool split, struct gms__tables *tables);
 /* The same for all blocks of a GiB without a chunk, in a region of base order 9 (M4). */
-void gms__map_set_split_all(const struct gms__region *r, gms_gfn gfn, bool split);
+void gms__map_set_split_all(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
+			    bool split);
 bool gms__map_shared_at(const struct gms__map *map, const struct gms__region *r, gms_gfn gfn);
 /*
  * A chunk none of whose blocks is mixed or split may become one word again: at

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "base/debug.h"
+#include "map/changes.h"
 #include "map/halves.h"
 #include "map/turns.h"
 
@@ -104,13 +105,14 @@ bool gms__region_nth(const struct gms__map *map, uint64_t i, struct gms__region 
 	}
 }
 
-/* The words, a bit for each of them, and when its blocks turned. */
+/* The words, a bit for each of them, and when its blocks turned and changed. */
 static size_t words_bytes(const struct gms__map *map, uint64_t class)
 {
 	const size_t n = (size_t)1 << class;
 
 	return sizeof(struct gms__words) + (n + (n + 63) / 64) * sizeof(uint64_t) +
-	       (map->keeps & GMS__KEEPS_TURNS ? n * sizeof(struct gms__turns) : 0);
+	       (map->keeps & GMS__KEEPS_TURNS ? gms__turns_bytes(class) : 0) +
+	       (map->keeps & GMS__KEEPS_CHANGES ? gms__turns_bytes(class) : 0);
 }
 
 static uint64_t gibs_of(const struct gms__region *r)
@@ -167,9 +169,12 @@ static struct gms__words *words_new(struct gms__map *map, unsigned class)
 		memset(words, 0, words_bytes(map, class));
 		words->class = class;
 		words->lit = &words->word[(size_t)1 << class];
+		words->turns = (struct gms__turns *)(void *)
+			       &words->lit[(((size_t)1 << class) + 63) / 64];
+		words->changes = words->turns;
 		if (map->keeps & GMS__KEEPS_TURNS)
-			words->turns = (struct gms__turns *)(void *)
-				       &words->lit[(((size_t)1 << class) + 63) / 64];
+			words->changes = (struct gms__turns *)(void *)
+					 ((char *)words->turns + gms__turns_bytes(class));
 		words->all = map->all_arrays;
 		map->all_arrays = words;
 	}
@@ -259,6 +264,7 @@ int gms__region_insert(struct gms__map *map, const struct gms__region *new, gms_
 		gms__store(&words->word[g], gms__word_next(words->word[g], word));
 	for (uint64_t g = 0; g < ngibs; g += 64)
 		gms__store(&words->lit[g / 64], state & GMS_STATE_SHARED ? ~UINT64_C(0) : 0);
+	gms__changes_note(map, &row, row.first, row.first + row.npages);
 
 	fresh = needs.table[0] ? needs.table[0] : map->spare;
 	while (at < n && old->row[at].first < row.first)
@@ -328,6 +334,7 @@ void gms__region_delete(struct gms__map *map, uint32_t id)
 	if (!n)
 		gms__store(&fresh->row[0].npages, 0);
 	publish(map, fresh);
+	gms__changes_removed(map);
 
 	for (unsigned i = 0; i < GMS__STRIPES; i++)
 		memset(map->stripe[i].idle, 0, sizeof(map->stripe[i].idle));

@@ -5,6 +5,7 @@
  * Locking: the caller holds the stripes.
  */
 #include "base/debug.h"
+#include "map/changes.h"
 #include "map/halves.h"
 
 static void gib_store(uint64_t *at, uint64_t fresh)
@@ -165,6 +166,8 @@ void gms__map_set_split(struct gms__map *map, const struct gms__region *r, gms_g
 	struct gms__chunk *chunk;
 	uint64_t *at = gms__gib_at(r, gfn);
 
+	gms__changes_note(map, r, gfn >> order << order,
+			  (gfn >> order << order) + (UINT64_C(1) << order));
 	if (order == GMS_ORDER_1G) {
 		gib_store(at, split ? *at | GMS__WORD_SPLIT : *at & ~GMS__WORD_SPLIT);
 		return;
@@ -190,11 +193,14 @@ void gms__map_set_split(struct gms__map *map, const struct gms__region *r, gms_g
 	}
 }
 
-void gms__map_set_split_all(const struct gms__region *r, gms_gfn gfn, bool split)
+void gms__map_set_split_all(struct gms__map *map, const struct gms__region *r, gms_gfn gfn,
+			    bool split)
 {
 	uint64_t *at = gms__gib_at(r, gfn);
 
 	gms__assert(gms__word_is_uniform(*at) && gms__region_order(r) == GMS_ORDER_2M);
+	gms__changes_note(map, r, gms__clip_lo(r, gfn, GMS__GIB_PAGES),
+			  gms__clip_hi(r, gfn, GMS__GIB_PAGES));
 	gib_store(at, split ? *at | GMS__WORD_SPLIT : *at & ~GMS__WORD_SPLIT);
 }
 

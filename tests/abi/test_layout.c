@@ -138,13 +138,14 @@ static const struct layout layouts[] = {
 	MEMBER(gms_cursor, region, 56),
 	MEMBER(gms_cursor, state, 60),
 
-	STRUCT(gms_iter, 96),
+	STRUCT(gms_iter, 104),
 	MEMBER(gms_iter, space, 0),
 	MEMBER(gms_iter, next, 8),
 	MEMBER(gms_iter, end, 16),
-	MEMBER(gms_iter, mask, 24),
-	MEMBER(gms_iter, value, 28),
-	MEMBER(gms_iter, cursor, 32),
+	MEMBER(gms_iter, since, 24),
+	MEMBER(gms_iter, mask, 32),
+	MEMBER(gms_iter, value, 36),
+	MEMBER(gms_iter, cursor, 40),
 
 	/* convert.h */
 	STRUCT(gms_change, 24),
@@ -836,6 +837,7 @@ static const struct number numbers[] = {
 
 	/* space.h */
 	NUMBER(GMS_SPACE_ACCESS, 0x1),
+	NUMBER(GMS_SPACE_TRACK_CHANGES, 0x2),
 	NUMBER(GMS_REGION_NO_DIRECT_MAP, 0x1),
 	NUMBER(GMS_PROFILE_GENERIC, 0),
 	NUMBER(GMS_PROFILE_KVM_ATTRS, 1),

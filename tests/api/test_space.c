@@ -68,7 +68,7 @@ START_TEST(new_refuses_unknown_choices)
 	opts.merge = GMS_MERGE_EXPLICIT + 1;
 	refuse_new(&opts, -EINVAL);
 	opts.merge = 0;
-	opts.flags = GMS_SPACE_ACCESS << 1;
+	opts.flags = GMS_SPACE_TRACK_CHANGES << 1;
 	refuse_new(&opts, -EINVAL);
 	opts.flags = UINT32_C(1) << 31;
 	refuse_new(&opts, -EINVAL);

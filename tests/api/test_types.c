@@ -41,7 +41,7 @@ END_TEST
 
 static const int errors[] = {
 	0, -EINVAL, -E2BIG, -ENOENT, -EAGAIN, -EBUSY, -EPERM, -EHWPOISON, -ENOMEM, -EOPNOTSUPP,
-	-EEXIST, -ENOSPC, -EFAULT, -EBADMSG,
+	-EEXIST, -ENOSPC, -EFAULT, -EBADMSG, -ESTALE,
 };
 
 START_TEST(strerror_names_every_error_apart)

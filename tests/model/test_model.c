@@ -8,6 +8,7 @@
  * GMS_SEED replays: each test draws from a stream of its own.
  */
 #include "hear.h"
+#include "mirror.h"
 #include "touch.h"
 
 #include <stdarg.h>
@@ -72,6 +73,8 @@ static struct {
 	struct fx_rand	  rand;
 	struct oracle	  o;
 	struct touch	  touch;
+	struct mirror	  mirror;	/* kept by gms_diff(), if the space tracks changes */
+	uint64_t	  removals;	/* and additions that failed, which are that too */
 	struct gms_range  around;	/* what the last step was about */
 	uint64_t	  step, done, refused, unclear;
 	char		  story[STORY][200];
@@ -644,8 +647,10 @@ static void add_region(int i, gms_state state)
 	refused = disarm(&mishap);
 	tell("add region 0x%" PRIx64 "+%" PRIu64 " order %u state 0x%x = %d%s", place->first,
 	     place->npages, place->base_order, state, err, refused ? " (memory)" : "");
-	if (err == -ENOMEM && refused)
+	if (err == -ENOMEM && refused) {
+		m.removals++;
 		return;
+	}
 	AGREE(!err && id, "region add: %s", gms_strerror(err));
 	region->id = id;
 	oracle_region_add(&m.o, region, state);
@@ -685,8 +690,10 @@ static void step_region(void)
 	     region->range.npages, err);
 	AGREE(err == (held ? -EAGAIN : 0), "region remove: %s, %s", gms_strerror(err),
 	      held ? "it is held" : "nobody holds it");
-	if (!err)
+	if (!err) {
 		oracle_region_remove(&m.o, region);
+		m.removals++;
+	}
 }
 
 static void step_touch(void)
@@ -723,6 +730,26 @@ static void step(void)
 		m.around = draw_range();
 }
 
+/* What was told since the last step makes the copy what the oracle is. */
+static void follow(void)
+{
+	const uint64_t anew = m.mirror.anew;
+	int err = mirror_follow(&m.mirror, m.space);
+
+	AGREE(!err, "the mirror: %s", gms_strerror(err));
+	AGREE(m.mirror.anew == anew || m.removals, "the mirror was lost for nothing");
+	m.removals = 0;
+	for (gms_gfn gfn = 0; gfn < m.o.npages; gfn++) {
+		const gms_state state = m.mirror.state[gfn];
+
+		AGREE(state == m.o.state[gfn], "page 0x%" PRIx64 " is 0x%x in the mirror", gfn,
+		      state);
+		AGREE((state & GMS_HOLE) || m.mirror.order[gfn] == m.o.order[gfn],
+		      "page 0x%" PRIx64 " is of order %u in the mirror", gfn,
+		      m.mirror.order[gfn]);
+	}
+}
+
 static void run_model(const struct guest *guest, uint32_t profile, const uint32_t *policy,
 		      uint64_t stream)
 {
@@ -739,7 +766,8 @@ static void run_model(const struct guest *guest, uint32_t profile, const uint32_
 	opts.split = policy[0];
 	opts.merge = policy[1];
 	opts.mem = &m.mem.ops;
-	opts.flags = stream % 2 ? GMS_SPACE_ACCESS : 0;
+	opts.flags = (stream % 2 ? GMS_SPACE_ACCESS : 0) |
+		     (stream % 3 ? GMS_SPACE_TRACK_CHANGES : 0);
 	opts.access_wait_ns = 1;
 	opts.merge_after_commits = policy[1] == GMS_MERGE_DEFERRED ? MERGE_AFTER : 0;
 	ck_assert_int_eq(gms_space_new(&m.space, &opts), 0);
@@ -751,11 +779,15 @@ static void run_model(const struct guest *guest, uint32_t profile, const uint32_
 		if (guest->place[i].npages)
 			add_region(i, (m.o.direct_map == ORACLE_TOLD ? D : 0) |
 				   (i & 1 ? GMS_STATE_USER0 | GMS_STATE_POPULATED : 0));
+	mirror_init(&m.mirror, guest->npages);
 	hear_begin(&m.hear, m.space);
 	for (m.step = 1; m.step <= steps; m.step++) {
 		step();
 		touch_settle(&m.touch, &m.o);
 		hear_count(&m.hear, &m.o);
+		if (opts.flags & GMS_SPACE_TRACK_CHANGES &&
+		    m.step % (guest->whole_every > 1 ? 4 : 1) == 0)
+			follow();
 		if (m.around.npages > 2048)
 			m.around.npages = 2048;
 		verify(&m.o, m.space, m.host, &m.mem, &m.rand, m.around,
@@ -768,6 +800,7 @@ static void run_model(const struct guest *guest, uint32_t profile, const uint32_
 	hear_end(&m.hear);
 	AGREE(m.done > m.refused / 4, "only %" PRIu64 " of %" PRIu64 " steps did anything", m.done,
 	      steps);
+	mirror_free(&m.mirror);
 	gms_space_free(m.space);
 	AGREE(!m.mem.live_blocks, "%" PRIu64 " blocks leaked", m.mem.live_blocks);
 	oracle_free(&m.o);

@@ -534,7 +534,7 @@ START_TEST(new_space_fails_cleanly)	/* _i & 1: all from the n-th on, or only it 
 		GMS_INIT(&opts);
 		opts.mem = &mem.ops;
 		opts.split = _i & 2 ? GMS_SPLIT_HALVES : GMS_SPLIT_LEVELS;
-		opts.flags = _i & 2 ? GMS_SPACE_ACCESS : 0;
+		opts.flags = _i & 2 ? GMS_SPACE_ACCESS | GMS_SPACE_TRACK_CHANGES : 0;
 		fx_mem_fail_after(&mem, n, _i & 1);
 		err = gms_space_new(&space, &opts);
 		if (!mem.refused) {

@@ -178,7 +178,7 @@ START_TEST(ages_are_those_of_the_youngest_page)
 {
 	open_map(18);
 	ck_assert_uint_eq(gms__turns_age(&row, FX_1G, 9, 7), 7);
-	gms__turns_note(&row, FX_1G + 600, FX_1G + 601, 10);
+	gms__turns_note(gms__words_of(&row)->turns, &row, FX_1G + 600, FX_1G + 601, 10);
 	ck_assert_uint_eq(gms__turns_age(&row, FX_1G + 512, 9, 12), 2);
 	ck_assert_uint_eq(gms__turns_age(&row, FX_1G + 512, 3, 12), 2);
 	ck_assert_uint_eq(gms__turns_age(&row, FX_1G, 9, 12), 12);
@@ -187,12 +187,12 @@ START_TEST(ages_are_those_of_the_youngest_page)
 	ck_assert_uint_eq(gms__turns_age(&row, FX_1G + FX_1G / 2, 17, 12), 12);
 	ck_assert_uint_eq(gms__turns_age(&row, 2 * FX_1G, 18, 12), 12);
 	/* A GiB that turns whole, and the ends of what goes over borders. */
-	gms__turns_note(&row, 2 * FX_1G - 1, 3 * FX_1G, 20);
+	gms__turns_note(gms__words_of(&row)->turns, &row, 2 * FX_1G - 1, 3 * FX_1G, 20);
 	ck_assert_uint_eq(gms__turns_age(&row, 2 * FX_1G + 5 * FX_2M, 9, 25), 5);
 	ck_assert_uint_eq(gms__turns_age(&row, 2 * FX_1G - 1, 9, 25), 5);
 	ck_assert_uint_eq(gms__turns_age(&row, 2 * FX_1G - FX_2M - 1, 9, 25), 25);
 	/* The count wraps. */
-	gms__turns_note(&row, 2 * FX_1G, 3 * FX_1G, UINT32_MAX - 1);
+	gms__turns_note(gms__words_of(&row)->turns, &row, 2 * FX_1G, 3 * FX_1G, UINT32_MAX - 1);
 	ck_assert_uint_eq(gms__turns_age(&row, 2 * FX_1G, 18, 3), 5);
 	close_map();
 }
