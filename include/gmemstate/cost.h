@@ -77,8 +77,10 @@ struct gms_cost_model {
 	uint64_t process_madvise_ns;	/**< process_madvise(2), less what its vectors cost. */
 	uint64_t process_madvise_vector_ns; /**< Each vector: MADV_DONTNEED of a mapped page. */
 
-	uint64_t refault_page_ns;	/**< A touch of a page of a memfd that is there, not mapped. */
-	uint64_t refault_gmem_page_ns;	/**< The same of a guest_memfd. */
+	uint64_t refault_page_ns;	/**< A write to a page of a memfd: there, not mapped. */
+	uint64_t refault_read_page_ns;	/**< A read of it, alone. */
+	uint64_t refault_read_2m_ns;	/**< Reads of 2 MiB of them: one may map several. */
+	uint64_t refault_gmem_page_ns;	/**< A touch of a page of a guest_memfd. */
 	/** More if a KVM slot names the mapping: to take a page from the guest, and its fault. */
 	uint64_t refault_guest_page_ns;
 	uint64_t populate_memfd_page_ns; /**< A touch of a page of a memfd that is not there. */
@@ -430,8 +432,8 @@ GMS_API void gms_cost_count_copy(struct gms_cost_copies *copies, uint64_t bytes,
  * adds such copies.
  *
  * @param model    Unit costs.
- * @param pattern  How it was done: @p backing, @p ask, @p doorbell, @p threads and
- *                 @p flags; nothing else is looked at.
+ * @param pattern  How it was done: @p direction, @p backing, @p ask, @p doorbell,
+ *                 @p threads and @p flags; nothing else is looked at.
  * @param counts   The steps. A conversion of more than 1024 runs may count as one.
  * @param estimate Filled in but for what is exposed and the break-even length, which
  *                 are 0. Cleared with GMS_INIT() before.

@@ -91,6 +91,8 @@ int gms_cost_example(struct gms_cost_model *model)
 		.process_madvise_ns = 1241,
 		.process_madvise_vector_ns = 785,
 		.refault_page_ns = 1904,
+		.refault_read_page_ns = 2210,
+		.refault_read_2m_ns = 81000,
 		.refault_gmem_page_ns = 2015,
 		.refault_guest_page_ns = 2860,
 		.populate_memfd_page_ns = 3888,

@@ -116,9 +116,7 @@ static int check(const struct gms_cost_model *model, const struct gms_cost_patte
 	if (granule && (!is_power_of_two(granule) || granule > GRANULE_MOST ||
 			granule < model->host_page_bytes))
 		return -EINVAL;
-	if (!(pattern->direction & GMS_COST_BOTH) || pattern->direction > GMS_COST_BOTH)
-		return -EINVAL;
-	return gms__cost_way_is_sound(pattern) ? 0 : -EINVAL;
+	return pattern->direction && gms__cost_way_is_sound(pattern) ? 0 : -EINVAL;
 }
 
 static int estimate_known(const struct gms_cost_model *model,

@@ -55,6 +55,8 @@ const struct gms__cost_name gms__cost_names[GMS__COST_NAMES] = {
 	NS(process_madvise_ns),
 	NS(process_madvise_vector_ns),
 	NS(refault_page_ns),
+	NS(refault_read_page_ns),
+	NS(refault_read_2m_ns),
 	NS(refault_gmem_page_ns),
 	NS(refault_guest_page_ns),
 	NS(populate_memfd_page_ns),

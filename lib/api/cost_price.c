@@ -14,8 +14,9 @@
  *   IN_PLACE    ioctl, 1 flush of stage 2,         ioctl, 1 flush of stage 2, 1 of the
  *               N refaults                         VMM's; N entries as MADV_DONTNEED
  *
- * IN_PLACE is guest_memfd, whose pages are dearer to map again; GUARD may be. With
- * GUEST_FAULTS the guest refaults what it uses after it turned private.
+ * IN_PLACE is guest_memfd, whose pages are dearer to map again; GUARD may be. Those of a
+ * memfd are cheaper by reading (OUT), which maps several at once. With GUEST_FAULTS the
+ * guest refaults what it uses after it turned private.
  *
  * That a flush of stage 2 costs what one of the process does is a stand-in: both are
  * an interrupt to the CPUs that run its threads.
@@ -241,12 +242,18 @@ static uint64_t of_runs(struct gms__cost_sum *sum, struct unit unit, struct runs
 	return gms__plus(gms__times(all.runs, page_ns), of_more_pages(sum, unit, all));
 }
 
-static uint64_t refault_ns(struct gms__cost_sum *sum)
+/* Of the VMM, when it reads or writes what turned shared. */
+static void add_refaults(struct gms__cost_sum *sum, struct runs all)
 {
-	const bool is_gmem = sum->pattern->backing == GMS_COST_IN_PLACE ||
-			     sum->pattern->flags & GMS_COST_GUEST_MEMFD;
+	const struct gms_cost_pattern *pattern = sum->pattern;
 
-	return is_gmem ? NEED(sum, refault_gmem_page_ns) : NEED(sum, refault_page_ns);
+	if (pattern->backing == GMS_COST_IN_PLACE || pattern->flags & GMS_COST_GUEST_MEMFD)
+		add(sum, GMS__COST_REFAULTS, all.pages, NEED(sum, refault_gmem_page_ns));
+	else if (pattern->direction == GMS_COST_OUT)
+		add_all(sum, GMS__COST_REFAULTS, all.pages,
+			of_runs(sum, UNIT(sum, refault_read), all));
+	else
+		add(sum, GMS__COST_REFAULTS, all.pages, NEED(sum, refault_page_ns));
 }
 
 static void turn_guard(struct gms__cost_sum *sum, const struct gms_cost_turns *turns, bool take)
@@ -274,7 +281,7 @@ static void turn_guard(struct gms__cost_sum *sum, const struct gms_cost_turns *t
 	if (take)
 		add_flushes(sum, all.runs);
 	else
-		add(sum, GMS__COST_REFAULTS, all.pages, refault_ns(sum));
+		add_refaults(sum, all);
 }
 
 static void turn_mprotect(struct gms__cost_sum *sum, const struct gms_cost_turns *turns, bool take)
@@ -312,7 +319,7 @@ static void turn_in_place(struct gms__cost_sum *sum, const struct gms_cost_turns
 	if (take)
 		add_work(sum, of_runs(sum, UNIT(sum, dontneed), all), all.runs, all.runs);
 	else
-		add(sum, GMS__COST_REFAULTS, all.pages, refault_ns(sum));
+		add_refaults(sum, all);
 }
 
 static void turn(struct gms__cost_sum *sum, const struct gms_cost_turns *turns, bool take)
@@ -380,8 +387,8 @@ void gms__cost_tell(const struct gms__cost_sum *sum, uint64_t share,
 
 bool gms__cost_way_is_sound(const struct gms_cost_pattern *pattern)
 {
-	return pattern->backing < GMS_COST_BACKINGS && pattern->ask < GMS_COST_ASKS &&
-	       pattern->doorbell < GMS_COST_ASKS &&
+	return pattern->direction <= GMS_COST_BOTH && pattern->backing < GMS_COST_BACKINGS &&
+	       pattern->ask < GMS_COST_ASKS && pattern->doorbell < GMS_COST_ASKS &&
 	       !(pattern->flags & ~FLAGS);
 }
 

@@ -27,7 +27,7 @@ struct gms__cost_name {
 };
 
 /* In the order of the struct. At most 64: readers keep a bit for each. */
-#define GMS__COST_NAMES	60
+#define GMS__COST_NAMES	62
 
 extern const struct gms__cost_name gms__cost_names[GMS__COST_NAMES];
 

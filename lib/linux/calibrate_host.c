@@ -176,14 +176,49 @@ static int touch(struct gms__calib *calib, char *mem, uint64_t bytes)
 	return 0;
 }
 
+static void read_pages(const struct gms__calib *calib, const char *mem, uint64_t bytes)
+{
+	for (uint64_t at = 0; at < bytes; at += calib->page)
+		(void)*(const volatile char *)(mem + at);
+}
+
+/* A fault by reading may map neighbours: one page of each 32, and a whole block. */
+static int read_batch(struct gms__calib *calib, void *arg, uint64_t ns[GMS__CALIB_NUMBERS])
+{
+	const uint64_t stride = GMS__CALIB_2M / GMS__CALIB_BATCH;
+	uint64_t start;
+	int rc = 0;
+
+	(void)arg;
+	for (unsigned int i = 0; !rc && i < GMS__CALIB_BATCH; i++)
+		rc = dontneed(calib, calib->mem + i * stride, calib->page);
+	start = gms__calib_now();
+	for (unsigned int i = 0; !rc && i < GMS__CALIB_BATCH; i++)
+		read_pages(calib, calib->mem + i * stride, calib->page);
+	ns[0] = gms__calib_each(start, GMS__CALIB_BATCH);
+	if (!rc)
+		rc = dontneed(calib, calib->mem, GMS__CALIB_2M);
+	start = gms__calib_now();
+	if (!rc)
+		read_pages(calib, calib->mem, GMS__CALIB_2M);
+	ns[1] = gms__calib_each(start, 1);
+	if (!rc)
+		gms__calib_touch(calib, calib->mem, GMS__CALIB_2M);
+	return rc;
+}
+
 int gms__calib_dontneed(struct gms__calib *calib)
 {
 	uint64_t *const page[GMS__CALIB_NUMBERS] = {
 		&calib->model.dontneed_page_ns, &calib->model.refault_page_ns,
 	};
 	uint64_t *const block[GMS__CALIB_NUMBERS] = { &calib->model.dontneed_2m_ns };
+	uint64_t *const reads[GMS__CALIB_NUMBERS] = {
+		&calib->model.refault_read_page_ns, &calib->model.refault_read_2m_ns,
+	};
+	const int rc = measure_pair(calib, (struct pair){ dontneed, touch }, page, block);
 
-	return measure_pair(calib, (struct pair){ dontneed, touch }, page, block);
+	return rc ? rc : gms__calib_measure(calib, read_batch, NULL, reads);
 }
 
 /* --- vectors ----------------------------------------------------------------------- */

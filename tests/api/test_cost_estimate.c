@@ -42,6 +42,8 @@ static void hand_model(struct gms_cost_model *model)
 	model->dontneed_page_ns = 7000 + 101;
 	model->dontneed_2m_ns = 7000 + 101 + 511 * 70;
 	model->refault_page_ns = 10000;
+	model->refault_read_page_ns = 10000;
+	model->refault_read_2m_ns = 512 * 10000;
 	model->refault_gmem_page_ns = 40000;
 	model->refault_guest_page_ns = 50000;
 	model->populate_memfd_page_ns = 20000;
@@ -332,6 +334,34 @@ START_TEST(flushes_are_on_the_lines_between_known_threads)
 }
 END_TEST
 
+START_TEST(reads_of_a_memfd_fault_for_several_pages)
+{
+	struct gms_cost_pattern pattern;
+	struct gms_cost_model model;
+
+	hand_model(&model);
+	page_pattern(&pattern);
+	model.refault_read_page_ns = 11000;
+	model.refault_read_2m_ns = 11000 + 511 * 700;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).refaults_ns, 11000);
+	pattern.bytes = 5 * PAGE;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).refaults_ns, 11000 + 4 * 700);
+	pattern.batch = 2;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT_BATCH).refaults_ns,
+			  11000 + 4 * 700);
+	pattern.flags = GMS_COST_ADJACENT;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT_BATCH).refaults_ns,
+			  (11000 + 9 * 700) / 2);
+	pattern.direction = GMS_COST_IN;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).refaults_ns, 5 * 10000);
+	pattern.direction = GMS_COST_BOTH;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).refaults_ns, 5 * 10000);
+	pattern.direction = GMS_COST_OUT;
+	pattern.flags = GMS_COST_GUEST_MEMFD;
+	ck_assert_uint_eq(get(&model, &pattern, GMS_COST_CONVERT).refaults_ns, 5 * 40000);
+}
+END_TEST
+
 START_TEST(more_never_costs_less)
 {
 	struct gms_cost_pattern pattern;
@@ -514,7 +544,7 @@ START_TEST(what_is_not_known_is_named)	/* _i: the number */
 	(&model.host_page_bytes)[_i] = 0;
 	page_pattern(&pattern);
 	pattern.bytes = 2 * PAGE;
-	pattern.direction = GMS_COST_BOTH;
+	pattern.direction = strstr(item.name, "_read_") ? GMS_COST_OUT : GMS_COST_BOTH;
 	pattern.batch = 2;
 	pattern.threads = 1;
 	pattern.reuse_ns = (uint64_t)_i % 2;	/* that of the guest's faults is odd */
@@ -845,11 +875,12 @@ int main(void)
 	tcase_add_test(estimate, granule_is_what_is_converted_whole);
 	tcase_add_test(estimate, copies_are_on_the_lines_between_known_sizes);
 	tcase_add_test(estimate, flushes_are_on_the_lines_between_known_threads);
+	tcase_add_test(estimate, reads_of_a_memfd_fault_for_several_pages);
 	tcase_add_test(estimate, more_never_costs_less);
 	tcase_add_test(estimate, break_even_is_where_the_two_cross);
 	tcase_add_test(estimate, break_even_by_hand);
 	tcase_add_test(estimate, exposure_is_beyond_need);
-	tcase_add_loop_test(estimate, what_is_not_known_is_named, 0, 60);
+	tcase_add_loop_test(estimate, what_is_not_known_is_named, 0, 62);
 	tcase_add_test(estimate, curves_need_a_point);
 	tcase_add_test(estimate, what_does_not_fit_is_the_most);
 	tcase_add_test(estimate, what_makes_no_sense_is_refused);

@@ -110,6 +110,8 @@ static void ck_numbers(const struct gms_cost_model *model,
 	ck_known(result, GMS_CALIBRATE_GUARD_VECTOR, model->guard_remove_vector_ns);
 	ck_known(result, GMS_CALIBRATE_MPROTECT, model->mprotect_rw_2m_ns);
 	ck_known(result, GMS_CALIBRATE_DONTNEED, model->refault_page_ns);
+	ck_known(result, GMS_CALIBRATE_DONTNEED, model->refault_read_page_ns);
+	ck_known(result, GMS_CALIBRATE_DONTNEED, model->refault_read_2m_ns);
 	ck_known(result, GMS_CALIBRATE_VECTOR, model->process_madvise_ns);
 	ck_known(result, GMS_CALIBRATE_VECTOR, model->process_madvise_vector_ns);
 	ck_known(result, GMS_CALIBRATE_PUNCH, model->populate_memfd_page_ns);
