@@ -7,7 +7,8 @@
  * requests. For each one the device asks whether the kernel could pin its pages;
  * if so it pins them, so that no conversion can take them away meanwhile, and
  * reads or writes the disk straight in guest memory. Shared pages that the kernel
- * may not pin are copied; private ones are refused.
+ * may not pin are copied; private ones are refused. A device that goes by the
+ * memory's file needs none of this: it maps nothing, and copies.
  *
  * Everything the guest says is copied once and checked on the copy.
  */
@@ -16,9 +17,11 @@
 #include <errno.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
 #define RAM_FIRST	(MV_RAM_GPA / MV_PAGE_BYTES)
 #define RAM_PAGES	(MV_RAM_BYTES / MV_PAGE_BYTES)
+#define MV_LOANS_MAX	4096u
 
 /* The guest may write to it at any moment: read it once, and not again later. */
 static void copy_in(void *to, const void *from, size_t bytes)
@@ -57,6 +60,68 @@ static int look(struct mv_device *device)
 	return rc;
 }
 
+static int return_loan(struct mv_device *device, struct gms_range range)
+{
+	struct gms_lend_result did;
+	struct gms_loan_info loan;
+	size_t found = 0;
+	int rc = gms_loans_in(device->memory->space, range, &loan, 1, &found);
+
+	if (rc)
+		return rc;
+	if (found != 1 || loan.gpa != range.first * MV_PAGE_BYTES ||
+	    loan.bytes != range.npages * MV_PAGE_BYTES)
+		return -EINVAL;
+	GMS_INIT(&did);
+	rc = gms_return(device->memory->space, loan.id, &did);
+	if (!rc) {
+		device->nloans--;
+		device->idle_pages += did.idle_pages;
+	}
+	return rc;
+}
+
+static int take_idle(struct mv_device *device)
+{
+	struct gms_lend_result did;
+	int rc;
+
+	GMS_INIT(&did);
+	rc = gms_reclaim(device->memory->space, device->idle_pages, UINT64_MAX, &did);
+	if (!rc)
+		device->idle_pages = did.idle_pages;
+	return rc;
+}
+
+/* The guest converts; a lazy VMM lends, and waits until many are idle. */
+static int lend(struct mv_device *device, const struct gms_change *change, uint32_t n)
+{
+	int rc = 0;
+
+	for (uint32_t i = 0; !rc && i < n; i++) {
+		const struct gms_range range = change[i].range;
+		struct gms_lend_result did;
+		gms_loan_id id;
+
+		if (change[i].clear) {
+			rc = return_loan(device, range);
+			if (!rc && device->idle_pages >= device->strategy->batch * range.npages)
+				rc = take_idle(device);
+			continue;
+		}
+		if (device->nloans == MV_LOANS_MAX)	/* a guest that returns none */
+			return -ENOSPC;
+		GMS_INIT(&did);
+		rc = gms_lend(device->memory->space, range.first * MV_PAGE_BYTES,
+			      range.npages * MV_PAGE_BYTES, GMS_LEND_BOTH, 0, &id, &did);
+		if (!rc) {
+			device->nloans++;
+			device->idle_pages -= did.hit_pages;
+		}
+	}
+	return rc;
+}
+
 static int convert(struct mv_device *device)
 {
 	const struct mv_control *control = device->memory->control;
@@ -78,6 +143,8 @@ static int convert(struct mv_device *device)
 		change[i].set = to_shared ? GMS_STATE_SHARED : 0;
 		change[i].clear = to_shared ? 0 : GMS_STATE_SHARED;
 	}
+	if (device->strategy->lazy)
+		return lend(device, change, n);
 	rc = gms_convert(device->memory->space, change, n, NULL, NULL);
 	if (!rc && device->strategy->blind && to_shared)
 		device->pool = change[0].range;
@@ -141,6 +208,35 @@ static int staged(struct mv_device *device, const struct mv_request *request, ch
 	return 0;
 }
 
+/* Neither shared nor mapped: by system calls on the memory's file. */
+static int by_file(struct mv_device *device, const struct mv_request *request)
+{
+	const int fd = gms_backing_fd(device->memory->ram);
+	const off_t at = (off_t)(request->gpa - MV_RAM_GPA);
+	char *staging = device->disk->staging;
+	ssize_t n;
+	int rc;
+
+	if (request->op == MV_OP_WRITE) {
+		n = pread(fd, staging, request->length_bytes, at);
+		if (n != (ssize_t)request->length_bytes)
+			return n < 0 ? -errno : -EIO;
+	}
+	rc = mv_disk_io(device->disk, device->memory, request->op, staging, request->length_bytes,
+			request->lba * MV_SECTOR_BYTES);
+	if (rc)
+		return rc;
+	if (request->op == MV_OP_READ) {
+		n = pwrite(fd, staging, request->length_bytes, at);
+		if (n != (ssize_t)request->length_bytes)
+			return n < 0 ? -errno : -EIO;
+	}
+	mv_charge(device->memory,
+		  request->op == MV_OP_WRITE ? GMS_ACCT_SYS_READ : GMS_ACCT_SYS_WRITE, 1, 0);
+	mv_charge(device->memory, GMS_ACCT_BYTES_COPIED, request->length_bytes, 0);
+	return 0;
+}
+
 static int in_place(struct mv_device *device, const struct mv_request *request,
 		    struct gms_range pages, uint32_t pin_flags, char *mem)
 {
@@ -172,6 +268,8 @@ static int carry_out(struct mv_device *device, const struct mv_request *request)
 		return -EINVAL;
 	pages = pages_of(request);
 	mem = device->memory->ram_hva + (request->gpa - MV_RAM_GPA);
+	if (device->strategy->by_file)
+		return by_file(device, request);
 	if (device->strategy->blind)
 		return in_pool(device, &pages) ? staged(device, request, mem) : -EFAULT;
 
@@ -194,7 +292,7 @@ static int carry_out(struct mv_device *device, const struct mv_request *request)
 	return -EFAULT;
 }
 
-void mv_device_kick(struct mv_device *device)
+uint32_t mv_device_kick(struct mv_device *device)
 {
 	struct mv_control *control = device->memory->control;
 	const uint32_t n = read_once(&control->nrequests);
@@ -202,7 +300,7 @@ void mv_device_kick(struct mv_device *device)
 
 	control->kick_status = !n || n > MV_BATCH_MAX ? -EINVAL : 0;
 	if (!n || n > MV_BATCH_MAX)
-		return;
+		return 0;
 	copy_in(request, control->request, n * sizeof(request[0]));
 
 	for (uint32_t i = 0; i < n; i++) {
@@ -216,4 +314,5 @@ void mv_device_kick(struct mv_device *device)
 		control->request[i].status = carry_out(device, &request[i]);
 		mv_charge(device->memory, GMS_ACCT_REQUESTS, 1, 0);
 	}
+	return n;
 }

@@ -155,6 +155,30 @@ int mv_disk_io(struct mv_disk *disk, struct mv_memory *memory, uint32_t op, void
 	return 0;
 }
 
+int mv_disk_fill(struct mv_disk *disk, uint64_t seed, uint64_t bytes)
+{
+	uint64_t *word = (uint64_t *)(void *)disk->staging;
+
+	for (uint64_t done = 0; done < bytes;) {
+		const uint64_t left = bytes - done;
+		const size_t want = left < MV_LENGTH_MAX ? (size_t)left : MV_LENGTH_MAX;
+		const int fd = pick_fd(disk, disk->staging, want, done);
+		ssize_t n;
+
+		for (size_t i = 0; i < want / 8; i++)
+			word[i] = mv_pattern(seed, done + i * 8);
+		n = pwrite(fd, disk->staging, want, (off_t)done);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n ? -errno : -EIO;
+		if (n % 8)
+			return -EIO;
+		done += (uint64_t)n;
+	}
+	return 0;
+}
+
 int mv_disk_verify(struct mv_disk *disk, uint64_t seed, uint64_t bytes, uint64_t *wrong_bytes)
 {
 	const uint64_t *word = (const uint64_t *)(const void *)disk->staging;

@@ -99,7 +99,7 @@ static void transfer(const struct mv_guest *guest, uint32_t op, uint64_t gpa,
 {
 	struct mv_control *control = guest->control;
 	const uint32_t length = control->length_bytes;
-	const uint64_t pool_gpa = MV_POOL_GPA + (uint64_t)(first_block % MV_SLOTS) * length;
+	const uint64_t pool_gpa = MV_POOL_GPA + (uint64_t)(first_block % MV_POOL_SLOTS) * length;
 
 	switch (control->mode) {
 	case MV_MODE_POOL:
@@ -115,9 +115,12 @@ static void transfer(const struct mv_guest *guest, uint32_t op, uint64_t gpa,
 		kick(guest, op, gpa, first_block, nblocks);
 		convert(guest, gpa, nblocks, length, false);
 		break;
-	default:	/* MV_MODE_KEEP */
-		if (first_block < MV_SLOTS)
+	case MV_MODE_KEEP:
+		if (first_block < control->nbuffers)
 			convert(guest, gpa, 1, length, true);
+		kick(guest, op, gpa, first_block, 1);
+		break;
+	default:	/* MV_MODE_KICK */
 		kick(guest, op, gpa, first_block, 1);
 		break;
 	}
@@ -131,18 +134,22 @@ static void run_job(const struct mv_guest *guest)
 	const uint32_t step = control->mode == MV_MODE_CONVERT ? control->batch : 1;
 
 	if (control->mode == MV_MODE_POOL)
-		convert(guest, MV_POOL_GPA, 1, MV_SLOTS * length, true);
+		convert(guest, MV_POOL_GPA, 1, MV_POOL_SLOTS * length, true);
 
 	for (uint32_t block = 0; block < control->nblocks; block += step) {
 		const uint32_t left = control->nblocks - block;
 		const uint32_t n = left < step ? left : step;
-		const uint64_t slot = step == 1 ? block % MV_SLOTS : 0;
+		const uint64_t slot = block % control->nbuffers;
 		const uint64_t out_gpa = MV_OUT_GPA + slot * length;
 		const uint64_t in_gpa = MV_IN_GPA + slot * length;
 		const uint64_t disk_bytes = (uint64_t)block * length;
 
-		fill(at(guest, out_gpa), n * length, seed, disk_bytes);
-		transfer(guest, MV_OP_WRITE, out_gpa, block, n);
+		if (control->ops & 1u << MV_OP_WRITE) {
+			fill(at(guest, out_gpa), n * length, seed, disk_bytes);
+			transfer(guest, MV_OP_WRITE, out_gpa, block, n);
+		}
+		if (!(control->ops & 1u << MV_OP_READ))
+			continue;
 		transfer(guest, MV_OP_READ, in_gpa, block, n);
 		control->wrong_bytes += count_wrong(at(guest, in_gpa), n * length, seed,
 						    disk_bytes);

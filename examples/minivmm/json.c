@@ -67,9 +67,14 @@ static void put_run(FILE *out, const struct mv_run *run, bool last)
 	put_number(out, in, "batch", run->strategy->batch);
 	put_number(out, in, "size_bytes", run->size_bytes);
 	put_number(out, in, "blocks", run->nblocks);
+	put_number(out, in, "buffers", run->nbuffers);
+	put_number(out, in, "skipped_ios", run->skipped_ios);
+	put_bool(out, in, "writes", run->ops & 1u << MV_OP_WRITE);
+	put_bool(out, in, "reads", run->ops & 1u << MV_OP_READ);
 	put_number(out, in, "ios", mv_ios(run));
 	put_number(out, in, "moved_bytes", mv_ios(run) * run->size_bytes);
 	put_number(out, in, "elapsed_ns", run->cost.event[GMS_ACCT_REQUESTS].ns);
+	put_number(out, in, "cpu_ns", run->cpu_ns);
 	put_number(out, in, "conversion_calls", mv_conversion_calls(&run->cost));
 	put_number(out, in, "flushing_calls", mv_flushes(&run->cost));
 	put_number(out, in, "exposed_pages_max", run->shared_max);

@@ -19,6 +19,12 @@
 
 #define SEED	UINT64_C(0x6d696e69766d6d00)
 
+/* What there was when the measurement began. */
+struct start {
+	struct gms_acct ledger;
+	uint64_t began_ns, cpu_ns, clock_ns, copied_bytes;
+};
+
 struct machine {
 	struct mv_memory memory;
 	struct mv_vm *vm;		/* NULL: the guest is a thread */
@@ -28,6 +34,8 @@ struct machine {
 	struct mv_snapshot height;	/* the moment of one run when most was shared */
 	struct mv_snapshot end;		/* how the last run left it */
 	struct mv_run *run;		/* a run a strategy and size */
+	struct start start;
+	uint64_t left_ios;		/* of the warm-up; 0: what happens is measured */
 };
 
 static int failed(const char *what, int rc)
@@ -41,7 +49,7 @@ static int new_memory(struct machine *m, const struct mv_options *options)
 	const bool direct_map = !options->no_direct_map;
 	int rc;
 
-	if (m->vm) {
+	if (m->vm && !options->memfd) {
 		rc = mv_memory_new(&m->memory, mv_vm_fd(m->vm), direct_map);
 		if (rc != -EOPNOTSUPP)
 			return rc;
@@ -122,6 +130,35 @@ static int machine_new(struct machine *m, const struct mv_options *options)
 	return 0;
 }
 
+static int read_ledger(struct machine *m, struct gms_acct *acct)
+{
+	const int rc = (GMS_INIT(acct), gms_acct_read(m->memory.space, acct));
+
+	return rc ? failed("ledger", rc) : 0;
+}
+
+static int start(struct machine *m)
+{
+	int rc;
+
+	rc = read_ledger(m, &m->start.ledger);
+	m->start.clock_ns = m->memory.clock_ns;
+	m->start.copied_bytes = m->memory.control->copied_bytes;
+	m->start.began_ns = mv_now_ns();
+	m->start.cpu_ns = mv_cpu_ns();
+	return rc;
+}
+
+static int kick(struct machine *m)
+{
+	const uint64_t n = mv_device_kick(&m->device);
+
+	if (!m->left_ios)
+		return 0;
+	m->left_ios -= n < m->left_ios ? n : m->left_ios;
+	return m->left_ios ? 0 : start(m);
+}
+
 /* Run the guest, and do what it asks for, until it is ready for a job. */
 static int serve(struct machine *m)
 {
@@ -139,8 +176,7 @@ static int serve(struct machine *m)
 			rc = mv_device_convert(&m->device);
 			break;
 		case MV_PORT_KICK:
-			mv_device_kick(&m->device);
-			rc = 0;
+			rc = kick(m);
 			break;
 		default:
 			rc = -EINVAL;
@@ -149,13 +185,6 @@ static int serve(struct machine *m)
 		if (rc)
 			return failed("doorbell", rc);
 	}
-}
-
-static int read_ledger(struct machine *m, struct gms_acct *acct)
-{
-	const int rc = (GMS_INIT(acct), gms_acct_read(m->memory.space, acct));
-
-	return rc ? failed("ledger", rc) : 0;
 }
 
 /* What happened between two readings; gauges as at the later one. */
@@ -175,38 +204,44 @@ static struct gms_acct difference(const struct gms_acct *after, const struct gms
 static int measure(struct machine *m, struct mv_run *run, uint64_t seed)
 {
 	struct mv_control *control = m->memory.control;
-	struct gms_acct before, after;
-	uint64_t began_ns, clock_ns;
+	struct gms_acct after;
+	uint64_t firmware_ns;
 	int rc;
 
 	control->seed = seed;
 	control->mode = run->strategy->mode;
-	control->batch = run->strategy->batch;
+	control->batch = run->strategy->lazy ? 1 : run->strategy->batch;
 	control->length_bytes = run->size_bytes;
 	control->nblocks = run->nblocks;
+	control->nbuffers = run->nbuffers;
+	control->ops = run->ops;
 	m->device.strategy = run->strategy;
 	m->device.shared_max = 0;
+	m->device.nloans = m->device.idle_pages = 0;
 	memset(&m->device.pool, 0, sizeof(m->device.pool));
 
-	rc = read_ledger(m, &before);
+	m->left_ios = run->skipped_ios;
+	control->copied_bytes = 0;
+	rc = start(m);
+	if (!rc)
+		rc = serve(m);
 	if (rc)
 		return rc;
-	clock_ns = m->memory.clock_ns;
-	began_ns = mv_now_ns();
-	rc = serve(m);
-	if (rc)
-		return rc;
-	mv_charge(&m->memory, GMS_ACCT_REQUESTS, 0, mv_now_ns() - began_ns);
+	run->cpu_ns = mv_cpu_ns() - m->start.cpu_ns;
+	mv_charge(&m->memory, GMS_ACCT_REQUESTS, 0, mv_now_ns() - m->start.began_ns);
 	/* What only the guest sees: its copies to and from the pool. */
-	mv_charge(&m->memory, GMS_ACCT_BYTES_COPIED, control->copied_bytes, 0);
+	mv_charge(&m->memory, GMS_ACCT_BYTES_COPIED,
+		  control->copied_bytes - m->start.copied_bytes, 0);
 	rc = read_ledger(m, &after);
 	if (rc)
 		return rc;
 
-	run->cost = difference(&after, &before);
+	run->cost = difference(&after, &m->start.ledger);
 	run->shared_max = m->device.shared_max;
-	run->shared_page_ns = run->cost.shared_page_ns -
-			      m->device.firmware_pages * (m->memory.clock_ns - clock_ns);
+	/* The clock is read again for the firmware's share: a moment later. */
+	firmware_ns = m->device.firmware_pages * (m->memory.clock_ns - m->start.clock_ns);
+	run->shared_page_ns = run->cost.shared_page_ns > firmware_ns ?
+			      run->cost.shared_page_ns - firmware_ns : 0;
 	run->checked_bytes = control->checked_bytes;
 	run->wrong_bytes = control->wrong_bytes;
 	run->refusals = control->refusals;
@@ -220,6 +255,11 @@ static int run_one(struct machine *m, struct mv_run *run, uint64_t seed)
 	rc = mv_memory_all_private(&m->memory);
 	if (rc)
 		return failed("taking all pages back", rc);
+	if (!(run->ops & 1u << MV_OP_WRITE)) {
+		rc = mv_disk_fill(&m->disk, seed, (uint64_t)run->nblocks * run->size_bytes);
+		if (rc)
+			return failed("filling the disk", rc);
+	}
 	rc = measure(m, run, seed);
 	if (rc)
 		return rc;
@@ -252,6 +292,16 @@ static const struct mv_run *run_to_watch(const struct mv_report *report)
 	return best;
 }
 
+/* Every buffer's first use, if there is another, and every slot's of the pool. */
+static uint64_t warm_up_ios(const struct mv_run *run)
+{
+	uint64_t blocks = MV_POOL_SLOTS;
+
+	if (run->nbuffers < run->nblocks && run->nbuffers > blocks)
+		blocks = run->nbuffers;
+	return blocks < run->nblocks ? blocks * mv_ops(run->ops) : 0;
+}
+
 static int run_all(struct machine *m, const struct mv_options *options, struct mv_report *report)
 {
 	const struct mv_run *watched;
@@ -264,12 +314,17 @@ static int run_all(struct machine *m, const struct mv_options *options, struct m
 				.strategy = &options->strategy[s],
 				.size_bytes = options->size_bytes[k],
 				.nblocks = mv_options_blocks(options, options->size_bytes[k]),
+				.nbuffers = mv_options_buffers(options, &options->strategy[s],
+							       options->size_bytes[k]),
+				.ops = options->ops,
 			};
 	watched = run_to_watch(report);
 
 	for (unsigned int i = 0; i < report->nruns; i++) {
 		struct mv_run *run = &report->run[i];
 
+		if (options->warm_up)
+			run->skipped_ios = warm_up_ios(run);
 		if (i % options->nstrategies == 0)
 			mv_table_group(options, run->size_bytes, stdout);
 		m->device.watch = run == watched ? &m->height : NULL;

@@ -22,12 +22,22 @@
 #endif
 
 
-uint64_t mv_now_ns(void)
+static uint64_t read_clock(clockid_t clock)
 {
 	struct timespec now;
 
-	clock_gettime(CLOCK_MONOTONIC, &now);
+	clock_gettime(clock, &now);
 	return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
+}
+
+uint64_t mv_now_ns(void)
+{
+	return read_clock(CLOCK_MONOTONIC);
+}
+
+uint64_t mv_cpu_ns(void)
+{
+	return read_clock(CLOCK_PROCESS_CPUTIME_ID);
 }
 
 /* Remembered, so that the firmware's page-time can be taken out exactly. */
@@ -63,6 +73,7 @@ static int new_space(struct mv_memory *memory)
 
 	GMS_INIT(&opts);
 	GMS_INIT(&mem);
+	opts.lend_policy = GMS_LEND_PERSISTENT;	/* a lazy device says when */
 	opts.now_ns = ledger_clock;
 	opts.log = say;
 	opts.ctx = memory;

@@ -29,6 +29,8 @@ struct mv_strategy {
 	uint32_t mode;		/* enum mv_mode: what the guest does */
 	uint32_t batch;		/* requests a kick */
 	bool	 blind;		/* the VMM asks nothing and stages every request */
+	bool	 lazy;		/* conversions are loans; `batch` idle buffers go at once */
+	bool	 by_file;	/* the VMM reads and writes the memory's file */
 };
 
 enum mv_color { MV_COLOR_AUTO, MV_COLOR_ALWAYS, MV_COLOR_NEVER };
@@ -39,10 +41,14 @@ struct mv_options {
 	uint32_t size_bytes[MV_SIZES_MAX];
 	unsigned int nsizes;
 	uint32_t nblocks;	/* 0: what fits the size */
+	uint32_t nbuffers;	/* most that a run takes turns in */
+	uint32_t ops;		/* bits MV_OP_* */
 	const char *json_path;	/* NULL: none */
 	const char *disk_path;	/* NULL: a temporary file */
 	enum mv_color color;
 	bool no_kvm;
+	bool memfd;
+	bool warm_up;
 	bool no_direct_map;
 	bool rogue;
 	bool hostile;
@@ -54,6 +60,8 @@ struct mv_options {
 int mv_options_parse(struct mv_options *options, int argc, char **argv);
 /* Blocks of a run, and the most bytes of buffers that any run uses in one area. */
 uint32_t mv_options_blocks(const struct mv_options *options, uint32_t size_bytes);
+uint32_t mv_options_buffers(const struct mv_options *options, const struct mv_strategy *strategy,
+			    uint32_t size_bytes);
 uint64_t mv_options_area_bytes(const struct mv_options *options);
 /* "4 KiB" */
 const char *mv_size_text(char *buf, size_t room, uint64_t bytes);
@@ -80,6 +88,8 @@ void mv_memory_load(struct mv_memory *memory, uint64_t area_bytes);
 int mv_memory_all_private(struct mv_memory *memory);
 void mv_charge(struct mv_memory *memory, uint32_t kind, uint64_t count, uint64_t ns);
 uint64_t mv_now_ns(void);
+/* CPU time of the process, the guest's included: what others do meanwhile is not in it. */
+uint64_t mv_cpu_ns(void);
 
 /* --- vm.c, thread_guest.c: two ways to run a guest ----------------------------- */
 
@@ -118,6 +128,8 @@ void mv_disk_close(struct mv_disk *disk);
 /* One request's transfer, charged to the ledger. 0 or a negative errno. */
 int mv_disk_io(struct mv_disk *disk, struct mv_memory *memory, uint32_t op, void *mem,
 	       uint32_t length_bytes, uint64_t offset_bytes);
+/* Write what a guest expects there that only reads. */
+int mv_disk_fill(struct mv_disk *disk, uint64_t seed, uint64_t bytes);
 /* Read the first bytes of the file again and count those that are wrong. */
 int mv_disk_verify(struct mv_disk *disk, uint64_t seed, uint64_t bytes, uint64_t *wrong_bytes);
 
@@ -153,13 +165,15 @@ struct mv_device {
 	struct gms_range pool;		/* what a blind device may touch */
 	uint64_t firmware_pages;	/* shared all the time: not the guest's doing */
 	uint64_t shared_max;		/* most pages of RAM shared after a conversion */
+	uint64_t nloans, idle_pages;	/* of a lazy device */
 	struct mv_snapshot *watch;	/* NULL, or keeps the moment most is shared */
 	bool	 rogue;			/* touch a private page at the next kick */
 	bool	 rogue_failed;
 };
 
 int mv_device_convert(struct mv_device *device);
-void mv_device_kick(struct mv_device *device);
+/* How many requests it carried out, or refused. */
+uint32_t mv_device_kick(struct mv_device *device);
 
 /* --- rogue.c: a device that goes where it must not ------------------------------ */
 
@@ -183,6 +197,10 @@ struct mv_run {
 	const struct mv_strategy *strategy;
 	uint32_t size_bytes;
 	uint32_t nblocks;
+	uint32_t nbuffers;
+	uint32_t ops;
+	uint64_t skipped_ios;		/* of the warm-up: not in what follows */
+	uint64_t cpu_ns;
 	struct gms_acct cost;		/* events: of this job alone */
 	uint64_t shared_max;		/* most pages of RAM shared at once */
 	uint64_t shared_page_ns;	/* page-time of RAM, without the firmware */
@@ -207,6 +225,8 @@ struct mv_report {
 };
 
 uint64_t mv_ios(const struct mv_run *run);
+/* I/Os of a block. */
+uint32_t mv_ops(uint32_t ops);
 uint64_t mv_conversion_calls(const struct gms_acct *cost);
 uint64_t mv_flushes(const struct gms_acct *cost);
 bool mv_run_passed(const struct mv_run *run);

@@ -15,14 +15,17 @@
 #define BATCH_DEFAULT		64u
 
 static const struct mv_strategy known[] = {
-	{ "bounce", MV_MODE_POOL, 1, true },
-	{ "pool", MV_MODE_POOL, 1, false },
-	{ "eager", MV_MODE_CONVERT, 1, false },
-	{ "batch", MV_MODE_CONVERT, BATCH_DEFAULT, false },
-	{ "keep", MV_MODE_KEEP, 1, false },
+	{ .name = "bounce", .mode = MV_MODE_POOL, .batch = 1, .blind = true },
+	{ .name = "pool", .mode = MV_MODE_POOL, .batch = 1 },
+	{ .name = "eager", .mode = MV_MODE_CONVERT, .batch = 1 },
+	{ .name = "batch", .mode = MV_MODE_CONVERT, .batch = BATCH_DEFAULT },
+	{ .name = "keep", .mode = MV_MODE_KEEP, .batch = 1 },
+	{ .name = "lazy", .mode = MV_MODE_CONVERT, .batch = BATCH_DEFAULT, .lazy = true },
+	{ .name = "pread", .mode = MV_MODE_KICK, .batch = 1, .by_file = true },
 };
 
 #define NKNOWN (sizeof(known) / sizeof(known[0]))
+#define NALL	5u	/* of them that "all" means: they run on every memory */
 
 static void help(void)
 {
@@ -37,11 +40,20 @@ static void help(void)
 	     "                      eager    share each request's buffer and unshare it after\n"
 	     "                      batch=N  the same for N requests at once (64 if not said)\n"
 	     "                      keep     share each buffer once and never take it back\n"
-	     "                    or all, which is the default\n"
+	     "                      lazy=N   as eager, but the VMM takes back N at once, when so\n"
+	     "                               many are idle; a buffer used before that stays shared\n"
+	     "                      pread    share nothing: the VMM reads and writes the memory's\n"
+	     "                               file; with --memfd\n"
+	     "                    or all, which is the first five and the default\n"
 	     "  --sizes LIST      bytes a request, 512 to 1M; K and M are understood\n"
 	     "                    (default 512,4K,16K,64K,256K,1M)\n"
 	     "  --requests N      blocks that each run writes and reads back (default 512,\n"
 	     "                    but not more than 128 MiB)\n"
+	     "  --buffers N       buffers that the guest takes turns in (default 64): used again\n"
+	     "                    soon if few; 'all': each once\n"
+	     "  --direction D     out: only write; in: only read; or both\n"
+	     "  --warm-up         do not count the first use of what is used again\n"
+	     "  --memfd           RAM is a memfd, and the guest's mapping of it is not the VMM's\n"
 	     "  --disk FILE       the disk: made or OVERWRITTEN, and kept (default: a\n"
 	     "                    temporary file in $TMPDIR or /var/tmp)\n"
 	     "  --json FILE       write everything that was counted to FILE\n"
@@ -94,6 +106,7 @@ static int add_strategy(struct mv_options *options, const struct mv_strategy *st
 	for (unsigned int i = 0; i < options->nstrategies; i++)
 		if (options->strategy[i].mode == strategy->mode &&
 		    options->strategy[i].batch == strategy->batch &&
+		    options->strategy[i].lazy == strategy->lazy &&
 		    options->strategy[i].blind == strategy->blind)
 			return 0;
 	if (options->nstrategies == MV_STRATEGIES_MAX)
@@ -101,14 +114,15 @@ static int add_strategy(struct mv_options *options, const struct mv_strategy *st
 	mine = &options->strategy[options->nstrategies++];
 	*mine = *strategy;
 	if (strategy->mode == MV_MODE_CONVERT && strategy->batch > 1)
-		snprintf(mine->name, sizeof(mine->name), "batch=%u", strategy->batch);
+		snprintf(mine->name, sizeof(mine->name), "%s=%u",
+			 strategy->lazy ? "lazy" : "batch", strategy->batch);
 	return 0;
 }
 
 static int parse_strategy(struct mv_options *options, const char *text, size_t length)
 {
 	if (length == 3 && !memcmp(text, "all", 3)) {
-		for (size_t i = 0; i < NKNOWN; i++)
+		for (size_t i = 0; i < NALL; i++)
 			if (add_strategy(options, &known[i]))
 				return -EINVAL;
 		return 0;
@@ -173,17 +187,45 @@ static int parse_color(struct mv_options *options, const char *text)
 	return wrong("no such --color", text);
 }
 
-/* A batch's buffers must fit their area. */
+static int parse_buffers(struct mv_options *options, const char *text)
+{
+	if (!strcmp(text, "all"))
+		options->nbuffers = UINT32_MAX;
+	else if (parse_number(text, strlen(text), BLOCKS_MAX, &options->nbuffers))
+		return wrong("--buffers wants a number, or all", text);
+	return 0;
+}
+
+static int parse_direction(struct mv_options *options, const char *text)
+{
+	const uint32_t out = 1u << MV_OP_WRITE, in = 1u << MV_OP_READ;
+
+	if (!strcmp(text, "out"))
+		options->ops = out;
+	else if (!strcmp(text, "in"))
+		options->ops = in;
+	else if (!strcmp(text, "both"))
+		options->ops = out | in;
+	else
+		return wrong("--direction wants out, in or both", text);
+	return 0;
+}
+
+/* All buffers must fit their area. */
 static int check_batches(const struct mv_options *options)
 {
 	for (unsigned int i = 0; i < options->nstrategies; i++) {
 		for (unsigned int k = 0; k < options->nsizes; k++) {
 			const uint64_t bytes = options->size_bytes[k];
 
-			if (options->strategy[i].batch * bytes <= MV_AREA_BYTES)
+			const uint32_t n = mv_options_buffers(options, &options->strategy[i],
+							      options->size_bytes[k]);
+
+			if (n * bytes <= MV_AREA_BYTES)
 				continue;
-			fprintf(stderr, "minivmm: %s of %u bytes do not fit the guest's buffers\n",
-				options->strategy[i].name, options->size_bytes[k]);
+			fprintf(stderr, "minivmm: %s: %u buffers of %u bytes do not fit the "
+				"guest's memory\n", options->strategy[i].name, n,
+				options->size_bytes[k]);
 			return -EINVAL;
 		}
 	}
@@ -204,13 +246,17 @@ static int defaults(struct mv_options *options)
 int mv_options_parse(struct mv_options *options, int argc, char **argv)
 {
 	enum {
-		STRATEGY = 256, SIZES, REQUESTS, DISK, JSON, ROGUE, HOSTILE, NO_KVM,
+		STRATEGY = 256, SIZES, REQUESTS, BUFFERS, DIRECTION, WARM_UP, MEMFD, DISK, JSON, ROGUE, HOSTILE, NO_KVM,
 		NO_DIRECT_MAP, COLOR, PROBE, QUIET, HELP
 	};
 	static const struct option longs[] = {
 		{ "strategy", required_argument, NULL, STRATEGY },
 		{ "sizes", required_argument, NULL, SIZES },
 		{ "requests", required_argument, NULL, REQUESTS },
+		{ "buffers", required_argument, NULL, BUFFERS },
+		{ "direction", required_argument, NULL, DIRECTION },
+		{ "warm-up", no_argument, NULL, WARM_UP },
+		{ "memfd", no_argument, NULL, MEMFD },
 		{ "disk", required_argument, NULL, DISK },
 		{ "json", required_argument, NULL, JSON },
 		{ "rogue", no_argument, NULL, ROGUE },
@@ -226,6 +272,8 @@ int mv_options_parse(struct mv_options *options, int argc, char **argv)
 	int c, rc = 0;
 
 	memset(options, 0, sizeof(*options));
+	options->nbuffers = MV_SLOTS;
+	options->ops = 1u << MV_OP_WRITE | 1u << MV_OP_READ;
 	while (!rc && (c = getopt_long(argc, argv, "h", longs, NULL)) != -1) {
 		switch (c) {
 		case STRATEGY:
@@ -238,6 +286,18 @@ int mv_options_parse(struct mv_options *options, int argc, char **argv)
 		case REQUESTS:
 			if (parse_number(optarg, strlen(optarg), BLOCKS_MAX, &options->nblocks))
 				rc = wrong("--requests wants a number", optarg);
+			break;
+		case BUFFERS:
+			rc = parse_buffers(options, optarg);
+			break;
+		case DIRECTION:
+			rc = parse_direction(options, optarg);
+			break;
+		case WARM_UP:
+			options->warm_up = true;
+			break;
+		case MEMFD:
+			options->memfd = true;
 			break;
 		case DISK:
 			options->disk_path = optarg;
@@ -282,24 +342,39 @@ int mv_options_parse(struct mv_options *options, int argc, char **argv)
 
 uint32_t mv_options_blocks(const struct mv_options *options, uint32_t size_bytes)
 {
-	const uint64_t fit = BYTES_DEFAULT_MAX / size_bytes;
+	const uint64_t most = options->nbuffers == UINT32_MAX ? MV_AREA_BYTES : BYTES_DEFAULT_MAX;
+	const uint64_t fit = most / size_bytes;
 
 	if (options->nblocks)
 		return options->nblocks;
 	return fit < BLOCKS_DEFAULT ? (uint32_t)fit : BLOCKS_DEFAULT;
 }
 
+uint32_t mv_options_buffers(const struct mv_options *options, const struct mv_strategy *strategy,
+			    uint32_t size_bytes)
+{
+	const uint32_t step = strategy->lazy ? 1 : strategy->batch;
+	const uint32_t nblocks = mv_options_blocks(options, size_bytes);
+	const uint32_t n = options->nbuffers < nblocks ? options->nbuffers : nblocks;
+
+	return n < step ? step : (n + step - 1) / step * step;
+}
+
 uint64_t mv_options_area_bytes(const struct mv_options *options)
 {
-	uint64_t batch = MV_SLOTS, size = 0;
+	uint64_t most = 0;
 
-	for (unsigned int i = 0; i < options->nstrategies; i++)
-		if (options->strategy[i].batch > batch)
-			batch = options->strategy[i].batch;
-	for (unsigned int k = 0; k < options->nsizes; k++)
-		if (options->size_bytes[k] > size)
-			size = options->size_bytes[k];
-	return batch * size < MV_AREA_BYTES ? batch * size : MV_AREA_BYTES;
+	for (unsigned int i = 0; i < options->nstrategies; i++) {
+		for (unsigned int k = 0; k < options->nsizes; k++) {
+			const uint64_t size = options->size_bytes[k];
+			const uint64_t n = mv_options_buffers(options, &options->strategy[i],
+							      options->size_bytes[k]);
+			const uint64_t bytes = size * (n > MV_SLOTS ? n : MV_SLOTS);
+
+			most = bytes > most ? bytes : most;
+		}
+	}
+	return most < MV_AREA_BYTES ? most : MV_AREA_BYTES;
 }
 
 const char *mv_size_text(char *buf, size_t room, uint64_t bytes)

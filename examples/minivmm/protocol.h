@@ -34,7 +34,8 @@
 #define MV_OUT_GPA		MV_RAM_GPA
 #define MV_IN_GPA		(MV_OUT_GPA + MV_AREA_BYTES)
 #define MV_POOL_GPA		(MV_IN_GPA + MV_AREA_BYTES)
-#define MV_SLOTS		64u	/* buffers in use, unless a batch is larger */
+#define MV_SLOTS		64u	/* buffers, if not said otherwise */
+#define MV_POOL_SLOTS		16u
 
 #define MV_LENGTH_MAX		(UINT32_C(1) << 20)
 #define MV_BATCH_MAX		256u
@@ -49,6 +50,7 @@ enum mv_mode {
 	MV_MODE_POOL = 1,	/* copy through a pool that is shared for ever */
 	MV_MODE_CONVERT,	/* share, do `batch` requests, unshare */
 	MV_MODE_KEEP,		/* share a buffer at its first use and leave it so */
+	MV_MODE_KICK,		/* share nothing: the VMM has other ways to it */
 	MV_MODE_HOSTILE		/* ask for everything that must be refused */
 };
 
@@ -78,6 +80,8 @@ struct mv_control {
 	uint32_t batch;
 	uint32_t length_bytes;
 	uint32_t nblocks;
+	uint32_t nbuffers;	/* that the blocks take turns in; a multiple of batch */
+	uint32_t ops;		/* bit MV_OP_*: write each block, read it and check */
 
 	/* What came of it. Written by the guest. */
 	uint64_t checked_bytes;

@@ -29,11 +29,18 @@ uint64_t mv_flushes(const struct gms_acct *cost)
 	       cost->event[GMS_ACCT_FLUSH_IOTLB].count;
 }
 
+uint32_t mv_ops(uint32_t ops)
+{
+	return (ops >> MV_OP_READ & 1) + (ops >> MV_OP_WRITE & 1);
+}
+
 bool mv_run_passed(const struct mv_run *run)
 {
+	const bool reads = run->ops & 1u << MV_OP_READ;
+
 	return !run->wrong_bytes && !run->wrong_disk_bytes && !run->refusals && !run->check[0] &&
-	       run->checked_bytes == (uint64_t)run->nblocks * run->size_bytes &&
-	       mv_ios(run) == (uint64_t)run->nblocks * 2;
+	       run->checked_bytes == (reads ? (uint64_t)run->nblocks * run->size_bytes : 0) &&
+	       mv_ios(run) == (uint64_t)run->nblocks * mv_ops(run->ops) - run->skipped_ios;
 }
 
 static double ios_per_second(const struct mv_run *run)
@@ -65,11 +72,14 @@ static const char *number(uint64_t value)
 void mv_table_group(const struct mv_options *options, uint32_t size_bytes, FILE *out)
 {
 	const uint64_t n = mv_options_blocks(options, size_bytes);
+	const bool writes = options->ops & 1u << MV_OP_WRITE;
+	const bool both = writes && options->ops & 1u << MV_OP_READ;
 	char size[32];
 
-	fprintf(out, "\n%s%s%s a request: each row writes %s and reads them back, %s I/Os\n",
+	fprintf(out, "\n%s%s%s a request: each row %s %s%s, %s I/Os\n",
 		mv_bold(), mv_size_text(size, sizeof(size), size_bytes), mv_plain(),
-		n == 1 ? "1 block" : number(n), number(2 * n));
+		writes ? "writes" : "reads", n == 1 ? "1 block" : number(n),
+		both ? " and reads them back" : "", number(both ? 2 * n : n));
 	fprintf(out, "%s%-10s %8s %7s %7s %8s %7s %8s %9s %6s %6s %8s %10s%s\n", mv_dim(),
 		"", "", "", "guest", "syscalls", "syscalls", "flushing", "bytes", "", "",
 		"pages", "exposure", mv_plain());

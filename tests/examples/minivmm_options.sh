@@ -25,6 +25,9 @@ refused "sizes wants" --sizes 2M
 refused "sizes wants" --sizes 0
 refused "sizes wants" --sizes 4294971392
 refused "do not fit" --strategy batch=128 --sizes 1M
+refused "buffers wants" --buffers 0
+refused "do not fit" --strategy keep --sizes 1M --requests 65 --buffers all
+refused "direction wants" --direction up
 refused "requests wants" --requests 0
 refused "requests wants" --requests 99999999999999999999999
 refused "no such --color" --color blue
