@@ -36,6 +36,7 @@ struct machine {
 	struct mv_run *run;		/* a run a strategy and size */
 	struct start start;
 	uint64_t left_ios;		/* of the warm-up; 0: what happens is measured */
+	char	*end_path;		/* NULL, or where the end is saved */
 };
 
 static int failed(const char *what, int rc)
@@ -101,6 +102,23 @@ static void machine_free(struct machine *m)
 	mv_memory_free(&m->memory);
 	mv_disk_close(&m->disk);
 	free(m->run);
+	free(m->end_path);
+}
+
+/* Where snapshots go: the height's, and the end's beside it. */
+static int name_snapshots(struct machine *m, const char *path)
+{
+	const size_t bytes = path ? strlen(path) + sizeof(".end") : 0;
+
+	if (!path)
+		return 0;
+	m->end_path = malloc(bytes);
+	if (!m->end_path)
+		return failed("snapshots", -ENOMEM);
+	snprintf(m->end_path, bytes, "%s.end", path);
+	m->height.save_path = path;
+	m->end.save_path = m->end_path;
+	return 0;
 }
 
 static int machine_new(struct machine *m, const struct mv_options *options)
@@ -112,6 +130,9 @@ static int machine_new(struct machine *m, const struct mv_options *options)
 	m->run = calloc((size_t)options->nstrategies * options->nsizes, sizeof(*m->run));
 	if (!m->run)
 		return failed("runs", -ENOMEM);
+	rc = name_snapshots(m, options->save_path);
+	if (rc)
+		return rc;
 	rc = new_guest(m, options);
 	if (rc)
 		return rc;
@@ -519,6 +540,8 @@ int main(int argc, char **argv)
 	if (rc)
 		return rc > 0 ? 0 : 2;
 	if (options.json_path && can_write(options.json_path))
+		return 2;
+	if (options.save_path && can_write(options.save_path))
 		return 2;
 	mv_picture_setup(options.color);
 	if (options.probe)

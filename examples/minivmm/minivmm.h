@@ -44,6 +44,7 @@ struct mv_options {
 	uint32_t nbuffers;	/* most that a run takes turns in */
 	uint32_t ops;		/* bits MV_OP_* */
 	const char *json_path;	/* NULL: none */
+	const char *save_path;	/* NULL: none */
 	const char *disk_path;	/* NULL: a temporary file */
 	enum mv_color color;
 	bool no_kvm;
@@ -146,9 +147,10 @@ struct mv_snapshot {
 	bool	 split[MV_OPENED_MAX];
 	unsigned int nopened, nmixed;
 	char	 title[96];
+	const char *save_path;	/* NULL, or where gms_save() goes when it is taken */
 };
 
-int mv_snapshot_take(struct mv_snapshot *snapshot, const struct gms_space *space);
+int mv_snapshot_take(struct mv_snapshot *snapshot, struct gms_space *space);
 void mv_picture_setup(enum mv_color color);
 void mv_picture_print(const struct mv_snapshot *snapshot, FILE *out);
 /* Escape sequences where the terminal has them, else "". */

@@ -57,6 +57,8 @@ static void help(void)
 	     "  --disk FILE       the disk: made or OVERWRITTEN, and kept (default: a\n"
 	     "                    temporary file in $TMPDIR or /var/tmp)\n"
 	     "  --json FILE       write everything that was counted to FILE\n"
+	     "  --save FILE       write snapshots of guest memory for gmemstate-map: FILE when\n"
+	     "                    most was shared, FILE.end of the last run's end\n"
 	     "  --rogue           let a device bug touch a private page, and see it stopped\n"
 	     "  --hostile         let the guest ask for what it must not get, and see it refused\n"
 	     "  --no-kvm          run the guest as a thread even if there is KVM\n"
@@ -246,7 +248,8 @@ static int defaults(struct mv_options *options)
 int mv_options_parse(struct mv_options *options, int argc, char **argv)
 {
 	enum {
-		STRATEGY = 256, SIZES, REQUESTS, BUFFERS, DIRECTION, WARM_UP, MEMFD, DISK, JSON, ROGUE, HOSTILE, NO_KVM,
+		STRATEGY = 256, SIZES, REQUESTS, BUFFERS, DIRECTION, WARM_UP, MEMFD, DISK, JSON,
+		SAVE, ROGUE, HOSTILE, NO_KVM,
 		NO_DIRECT_MAP, COLOR, PROBE, QUIET, HELP
 	};
 	static const struct option longs[] = {
@@ -259,6 +262,7 @@ int mv_options_parse(struct mv_options *options, int argc, char **argv)
 		{ "memfd", no_argument, NULL, MEMFD },
 		{ "disk", required_argument, NULL, DISK },
 		{ "json", required_argument, NULL, JSON },
+		{ "save", required_argument, NULL, SAVE },
 		{ "rogue", no_argument, NULL, ROGUE },
 		{ "hostile", no_argument, NULL, HOSTILE },
 		{ "no-kvm", no_argument, NULL, NO_KVM },
@@ -304,6 +308,9 @@ int mv_options_parse(struct mv_options *options, int argc, char **argv)
 			break;
 		case JSON:
 			options->json_path = optarg;
+			break;
+		case SAVE:
+			options->save_path = optarg;
 			break;
 		case ROGUE:
 			options->rogue = true;

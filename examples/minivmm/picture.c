@@ -9,6 +9,7 @@
  */
 #include "minivmm.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -39,7 +40,26 @@ static int open_up(struct mv_snapshot *snapshot, const struct gms_space *space, 
 	return rc;
 }
 
-int mv_snapshot_take(struct mv_snapshot *snapshot, const struct gms_space *space)
+static int write_file(void *ctx, const char *text, size_t bytes)
+{
+	return fwrite(text, 1, bytes, ctx) == bytes ? 0 : -EIO;
+}
+
+/* For gmemstate-map(1): a later moment takes the place of an earlier one. */
+static int save(const char *path, struct gms_space *space)
+{
+	FILE *file = fopen(path, "wb");
+	int rc;
+
+	if (!file)
+		return -errno;
+	rc = gms_save(space, write_file, file);
+	if (fclose(file) && !rc)
+		rc = -EIO;
+	return rc;
+}
+
+int mv_snapshot_take(struct mv_snapshot *snapshot, struct gms_space *space)
 {
 	snapshot->shared_pages = 0;
 	snapshot->nopened = snapshot->nmixed = 0;
@@ -64,7 +84,7 @@ int mv_snapshot_take(struct mv_snapshot *snapshot, const struct gms_space *space
 				return rc;
 		}
 	}
-	return 0;
+	return snapshot->save_path ? save(snapshot->save_path, space) : 0;
 }
 
 static bool locale_is_utf8(void)

@@ -33,6 +33,7 @@ refused "requests wants" --requests 99999999999999999999999
 refused "no such --color" --color blue
 refused "no such argument" eager
 refused "No such file" --json "$work/no/such/folder"
+refused "No such file" --save "$work/no/such/folder"
 refused "cannot open the disk" --disk "$work/no/such/folder"
 
 "$minivmm" --help >"$work/out" || fail "--help"
@@ -57,3 +58,16 @@ grep -q '^            #\.\.\.' "$work/out" || fail "the picture does not open it
 # shellcheck disable=SC2086
 LC_ALL=C.UTF-8 run $one --color always
 grep -q "$(printf '\033\\[33m\342\226\204')" "$work/out" || fail "no colour, or no half block"
+
+# Two snapshots, which gmemstate-map reads, of what was drawn.
+map=$top_builddir/lib/picture/gmemstate-map
+# shellcheck disable=SC2086
+LC_ALL=C run $one --save "$work/guest.snap"
+for snapshot in guest.snap guest.snap.end; do
+	"$map" "$work/$snapshot" >"$work/map" || fail "$snapshot: no snapshot"
+	title=$([ $snapshot = guest.snap ] && echo "RAM when" || echo "RAM as")
+	shared=$(sed -n "s/^$title.*: \([0-9]*\) of 65536 pages shared.*/\1/p" "$work/out")
+	# The map counts the firmware's pages too, which are always shared.
+	grep -q "^###### shared  *$((shared + 32)) pages" "$work/map" ||
+		fail "$snapshot: the map says another number than $shared"
+done
