@@ -26,6 +26,7 @@ struct replay_setup {
 	uint32_t profile;	/* enum gms_profile */
 	uint32_t base_order;	/* of the guest's folios */
 	uint32_t batch;		/* CONVERT_BATCH: requests at once */
+	uint32_t backing;	/* enum gms_cost_backing; run.pattern has the first setup's */
 	uint64_t idle_pages;	/* LAZY */
 	uint64_t idle_ns;	/* LAZY; 0: however long */
 	char	 name[48];	/* "batch=8", with profile and folios if there are several */
@@ -103,6 +104,8 @@ struct report_run {
 	uint64_t frees;
 	uint64_t syncs;
 	uint64_t unmatched_unmaps;	/* of what was mapped before the trace began */
+	uint64_t bad_events;		/* of what no guest has: passed over, with skip_bad */
+	uint32_t guest_cpus;		/* the highest number of one, and 1 */
 	uint64_t first_ns, last_ns;	/* of the trace's time */
 	uint64_t outstanding_max;	/* mappings */
 	uint64_t bytes_mapped;
