@@ -1,0 +1,133 @@
+#!/bin/sh
+# SPDX-License-Identifier: BSD-2-Clause
+# setups.sh - a trace is the same trace however it comes in, and a replay the same replay
+# whatever else runs beside it; the JSON says all that is promised.
+# shellcheck source-path=SCRIPTDIR
+. "${0%/*}/lib.sh"
+need python3 python3
+unpack A-virtio-blk
+head -n 30000 "$trace" >"$work/part"
+
+# keep FILE: the JSON without what differs from run to run.
+keep()
+{
+	python3 - "$work/json" >"$1" <<'END'
+import json, sys
+run = json.load(open(sys.argv[1]))
+for key in "trace", "elapsed_seconds":
+	del run[key]
+for replay in run["replays"]:
+	del replay["replay_seconds"], replay["metadata_bytes_max"]
+json.dump(run, sys.stdout, indent=1, sort_keys=True)
+END
+}
+
+same()
+{
+	cmp "$1" "$2" || fail "$3"
+}
+
+replay --strategy all "$work/part"
+keep "$work/all"
+python3 - "$work/json" <<'END' || fail "the JSON"
+import json, sys
+run = json.load(open(sys.argv[1]))
+keys = """events maps unmaps page_transitions_to_shared page_transitions_to_private commits
+flushes backend_calls bytes_copied splits merges pages_exposed_max page_seconds_exposed
+bytes_exposed_beyond_lent listener_entries_max estimated_cost_ns""".split()
+for replay in run["replays"]:
+	for key in keys:
+		if type(replay[key]) not in (int, float):
+			sys.exit(f"{replay['name']}: {key} is {replay[key]}")
+	parts = sum(n for key, n in replay["cost"].items() if key.endswith("_ns") and key != "total_ns")
+	if parts != replay["cost"]["total_ns"] or run["cost_ns"][replay["name"]] != parts:
+		sys.exit(f"{replay['name']}: parts of the cost are {parts}")
+	points = replay["series"]["points"]
+	if points[-1][0] != replay["page_transitions_to_shared"]:
+		sys.exit(f"{replay['name']}: the series ends with {points[-1]}")
+if [r["name"] for r in run["replays"]] != "bounce pool eager batch=8 lazy keep pread".split():
+	sys.exit("names")
+if sum(n for _, n in run["length_bytes"]["at_most"]) != run["maps"]:
+	sys.exit("lengths")
+if sum(n for _, n in run["life_ns"]["at_most"]) != run["unmaps"]:
+	sys.exit("lives")
+END
+for name in bounce pool eager batch=8 lazy keep pread; do
+	grep -q "^ *.*$name" "$work/out" || fail "the table lacks $name"
+done
+grep -q '^cheapest: .*; shows least: ' "$work/out" || fail "the table lacks its last line"
+
+for jobs in 1 2 7; do
+	replay --strategy all --jobs "$jobs" "$work/part"
+	keep "$work/jobs"
+	same "$work/all" "$work/jobs" "$jobs jobs make a difference"
+done
+
+# alone NAME OPTION..: that replay of the run before, by itself.
+alone()
+{
+	name=$1
+	shift
+	python3 - "$work/all.json" "$name" >"$work/one" <<'END'
+import json, sys
+one = next(r for r in json.load(open(sys.argv[1]))["replays"] if r["name"] == sys.argv[2])
+for key in "name", "replay_seconds", "metadata_bytes_max":
+	del one[key]
+json.dump(one, sys.stdout, indent=1, sort_keys=True)
+END
+	replay "$@" "$work/part"
+	python3 - "$work/json" >"$work/other" <<'END'
+import json, sys
+one, = json.load(open(sys.argv[1]))["replays"]
+for key in "name", "replay_seconds", "metadata_bytes_max":
+	del one[key]
+json.dump(one, sys.stdout, indent=1, sort_keys=True)
+END
+	same "$work/one" "$work/other" "$name, alone"
+}
+
+replay --strategy eager,lazy=64,1,batch=16 --profile kvm-attrs,gmem-inplace,snp --folio 4k,2m,1g \
+	"$work/part"
+cp "$work/json" "$work/all.json"
+alone "eager kvm-attrs 2m" --strategy eager --profile kvm-attrs
+alone "lazy=64,1 snp 4k" --strategy lazy=64,1 --profile snp --folio 4k
+alone "batch=16 gmem-inplace 1g" --strategy batch=16 --folio 1g
+cp "$work/all.json" "$work/json"
+expect "replays.eager kvm-attrs 4k.splits" 0
+expect "replays.eager kvm-attrs 4k.page_transitions_to_shared" \
+	"$(value "replays.eager snp 1g.page_transitions_to_shared")"
+expect "replays.eager snp 1g.backing" attributes
+
+# Every profile can be replayed.
+for profile in generic kvm-attrs gmem-inplace gmem-hugetlb no-direct-map secretmem snp tdx pkvm cca; do
+	replay --strategy bounce,eager,batch --profile "$profile" "$work/part"
+done
+
+# As a file, a pipe, packed.
+replay --strategy all "$work/part"
+keep "$work/all"
+xz -k "$work/part"
+replay --strategy all "$work/part.xz"
+keep "$work/packed"
+same "$work/all" "$work/packed" "xz makes a difference"
+# shellcheck disable=SC2002
+cat "$work/part" | replay --strategy all -
+keep "$work/piped"
+same "$work/all" "$work/piped" "a pipe makes a difference"
+replay --strategy all <"$work/part.xz"
+keep "$work/piped"
+same "$work/all" "$work/piped" "no name, and xz, makes a difference"
+
+# 24 ms of a trace take as long, or a tenth.
+head -n 11 "$trace" >"$work/short"
+echo "8769757000 1 M 1000 16 T 00:02.0 1000" >>"$work/short"
+python3 - "$program" "$work/short" <<'END' || fail "time"
+import subprocess, sys, time
+def seconds(how):
+	start = time.monotonic()
+	subprocess.run([sys.argv[1], "--model", "none", how, sys.argv[2]], check=True,
+		       stdout=subprocess.DEVNULL)
+	return time.monotonic() - start
+if seconds("--realtime=0.05") < 0.9:
+	sys.exit("a twentieth of the speed was too fast")
+END
