@@ -261,6 +261,18 @@ static enum trace_line parse_comment(struct trace_parse *parse, const char *at)
 	return at == parse->end ? TRACE_LINE_NOTE : trace_parse_mark(parse, at, time_ns);
 }
 
+/* "TIME CPU": what a program said before a trace may begin with a number, too. */
+static bool is_lines(const char *at)
+{
+	uint64_t number;
+
+	at = scan_decimal(at, &number);
+	if (!at || !scan_is_space(*at))
+		return false;
+	at = scan_decimal(scan_spaces(at), &number);
+	return at && scan_is_space(*at);
+}
+
 enum trace_form trace_form_of(const char *line, const char *end)
 {
 	struct trace_head head;
@@ -271,7 +283,7 @@ enum trace_form trace_form_of(const char *line, const char *end)
 									     TRACE_FORM_FTRACE;
 	if (scan_text(line, "CPU:") || scan_text(line, "cpus="))
 		return TRACE_FORM_FTRACE;
-	return scan_is_digit(*scan_spaces(line)) ? TRACE_FORM_LINES : TRACE_FORM_ANY;
+	return is_lines(scan_spaces(line)) ? TRACE_FORM_LINES : TRACE_FORM_ANY;
 }
 
 static enum trace_line parse_line(struct trace *trace)

@@ -348,6 +348,20 @@ START_TEST(what_is_lost_is_counted)
 }
 END_TEST
 
+START_TEST(what_a_program_said_before_is_passed_over)
+{
+	const struct trace_opts skip = { .skip_bad = true };
+	struct text_read read;
+
+	text_read(&read, "50+0 records in\n17 bytes\n3 2\n" GOOD, &skip);
+	ck_assert_int_eq(read.err, 0);
+	ck_assert_uint_eq(read.seen.form, TRACE_FORM_FTRACE);
+	ck_assert_uint_eq(read.seen.bad_lines, 3);
+	ck_assert_uint_eq(read.n, 1);
+	text_done(&read);
+}
+END_TEST
+
 START_TEST(a_marker_is_a_mark)
 {
 	struct text_read read;
@@ -439,6 +453,7 @@ int main(void)
 	tcase_add_loop_test(good, another_line_is_counted, 0, COUNT(others));
 	tcase_add_loop_test(good, the_head_of_a_line_is_found, 0, COUNT(heads));
 	tcase_add_test(good, what_is_lost_is_counted);
+	tcase_add_test(good, what_a_program_said_before_is_passed_over);
 	tcase_add_test(good, a_marker_is_a_mark);
 	tcase_add_test(good, a_list_that_does_not_fit_is_given_in_parts);
 	tcase_add_loop_test(good, what_was_captured_is_read, 0, COUNT(captured));
