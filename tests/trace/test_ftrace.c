@@ -260,6 +260,9 @@ static const struct damaged {
 	  "TASK-PID [CPU] FLAGS TIME: EVENT: .." },
 	{ "a-1 [0] d..1. 18446744074.0: " MAP, "a-1 [0] d..1. 18446744074.0: " MAP,
 	  "TASK-PID [CPU] FLAGS TIME: EVENT: .." },
+	{ "CPU:1 [LOST some]", "CPU:1 [LOST some]", "TASK-PID [CPU] FLAGS TIME: EVENT: .." },
+	{ "a-1 [000] many_flags 1.5: " MAP, "a-1 [000] many_flags 1.5: " MAP,
+	  "TASK-PID [CPU] FLAGS TIME: EVENT: .." },
 	{ FTRACE "dma_map_page: ", "", "the name of a device" },
 	{ FTRACE "dma_map_page: \x01 dir=TO_DEVICE", "\x01 dir=TO_DEVICE", "the name of a device" },
 	{ FTRACE "dma_map_page: d", "", "dir=" },
@@ -335,11 +338,11 @@ START_TEST(what_is_lost_is_counted)
 	text_read(&read, PERF "dma:" MAP "\n\tffffffff81000000 dma_map_page_attrs+0x1 "
 	  "([kernel])\n\n"
 		  "swapper     0 [000]  1.0: PERF_RECORD_LOST lost 25\n"
-		  PERF "sched:sched_switch: a ==> b\n", NULL);
+		  PERF "sched:sched_switch: a ==> b\n" PERF "dma:dma_map_page\n", NULL);
 	ck_assert_int_eq(read.err, 0);
 	ck_assert_uint_eq(read.n, 1);
 	ck_assert_uint_eq(read.seen.lost_events, 25);
-	ck_assert_uint_eq(read.seen.other_lines, 2);
+	ck_assert_uint_eq(read.seen.other_lines, 3);
 	text_done(&read);
 	text_read(&read, PERF "dma:" MAP "\nHello\n", NULL);
 	ck_assert_int_eq(read.err, -EBADMSG);
@@ -357,6 +360,25 @@ START_TEST(what_a_program_said_before_is_passed_over)
 	ck_assert_int_eq(read.err, 0);
 	ck_assert_uint_eq(read.seen.form, TRACE_FORM_FTRACE);
 	ck_assert_uint_eq(read.seen.bad_lines, 3);
+	ck_assert_uint_eq(read.n, 1);
+	text_done(&read);
+}
+END_TEST
+
+/* First lines that say what the others are. */
+static const char *const firsts[] = {
+	"CPU:1 [LOST 5 EVENTS]\n" GOOD,
+	"cpus=2\n" GOOD,
+	FTRACE "vring_map_single <-virtqueue_add\n" GOOD,
+};
+
+START_TEST(the_form_is_seen_from_the_first_line)
+{
+	struct text_read read;
+
+	text_read(&read, firsts[_i], NULL);
+	ck_assert_int_eq(read.err, 0);
+	ck_assert_uint_eq(read.seen.form, TRACE_FORM_FTRACE);
 	ck_assert_uint_eq(read.n, 1);
 	text_done(&read);
 }
@@ -412,14 +434,15 @@ START_TEST(a_list_that_does_not_fit_is_given_in_parts)
 }
 END_TEST
 
-/* Parts of two traces of Linux 6.12, taken by scripts/capture; see doc/capture.md. */
+/* Parts of three traces of Linux 6.12, taken as doc/capture.md tells. */
 static const struct {
 	const char *path;
 	uint32_t form;
-	uint64_t lines, maps, unmaps, coherent, marks;
+	uint64_t lines, maps, unmaps, coherent, marks, others;
 } captured[] = {
-	{ "tests/trace/ftrace.txt", TRACE_FORM_FTRACE, 276, 281, 214, 14, 3 },
-	{ "tests/trace/perf.txt", TRACE_FORM_PERF, 203, 243, 154, 3, 0 },
+	{ "tests/trace/ftrace.txt", TRACE_FORM_FTRACE, 276, 281, 214, 14, 3, 0 },
+	{ "tests/trace/trace-cmd.txt", TRACE_FORM_FTRACE, 101, 52, 48, 0, 0, 1 },
+	{ "tests/trace/perf.txt", TRACE_FORM_PERF, 203, 243, 154, 3, 0, 0 },
 };
 
 START_TEST(what_was_captured_is_read)
@@ -434,7 +457,7 @@ START_TEST(what_was_captured_is_read)
 	ck_assert_uint_eq(read.ops[TRACE_UNMAP], captured[_i].unmaps);
 	ck_assert_uint_eq(read.ops[TRACE_COHERENT], captured[_i].coherent);
 	ck_assert_uint_eq(read.ops[TRACE_MARK], captured[_i].marks);
-	ck_assert_uint_eq(read.seen.other_lines, 0);
+	ck_assert_uint_eq(read.seen.other_lines, captured[_i].others);
 	ck_assert_uint_eq(read.seen.bad_lines, 0);
 	text_done(&read);
 }
@@ -453,6 +476,7 @@ int main(void)
 	tcase_add_loop_test(good, another_line_is_counted, 0, COUNT(others));
 	tcase_add_loop_test(good, the_head_of_a_line_is_found, 0, COUNT(heads));
 	tcase_add_test(good, what_is_lost_is_counted);
+	tcase_add_loop_test(good, the_form_is_seen_from_the_first_line, 0, COUNT(firsts));
 	tcase_add_test(good, what_a_program_said_before_is_passed_over);
 	tcase_add_test(good, a_marker_is_a_mark);
 	tcase_add_test(good, a_list_that_does_not_fit_is_given_in_parts);

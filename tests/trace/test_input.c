@@ -6,6 +6,7 @@
 
 #include <check.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -168,6 +169,25 @@ START_TEST(a_pipe_may_be_slow)
 	ck_assert_uint_eq(read.n, 4);
 	ck_assert_str_eq(read.mark, "x");
 	ck_assert_uint_eq(read.seen.bytes, sizeof(text) - 1);
+	text_done(&read);
+}
+END_TEST
+
+START_TEST(a_pipe_that_does_not_wait_is_waited_for)
+{
+	struct pipe_in in = { .bytes = LINE, .n = strlen(LINE), .step = 1 };
+	struct text_read read;
+	int flags;
+
+	pipe_open(&in);
+	flags = fcntl(STDIN_FILENO, F_GETFL);
+	ck_assert_int_eq(fcntl(STDIN_FILENO, F_SETFL, flags | O_NONBLOCK), 0);
+	ck_assert_int_eq(pthread_create(&in.writer, NULL, write_slowly, &in), 0);
+	text_path(&read, "-", NULL, 100);
+	pthread_join(in.writer, NULL);
+	pipe_close(&in);
+	ck_assert_int_eq(read.err, 0);
+	ck_assert_uint_eq(read.n, 1);
 	text_done(&read);
 }
 END_TEST
@@ -474,6 +494,7 @@ int main(void)
 	tcase_add_test(pipes, a_pipe_gives_what_is_there);
 	tcase_add_test(pipes, a_signal_ends_the_wait);
 	tcase_add_test(pipes, a_pipe_may_be_slow);
+	tcase_add_test(pipes, a_pipe_that_does_not_wait_is_waited_for);
 	tcase_add_test(files, a_file_as_standard_input_has_an_end);
 	tcase_add_test(files, lines_are_read_across_the_windows_ends);
 	tcase_add_test(files, what_cannot_be_opened_is_told);
