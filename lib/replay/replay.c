@@ -111,7 +111,7 @@ static int hold(struct replay *replay, uint32_t slot)
 
 /* --- time -------------------------------------------------------------------------- */
 
-static int point_now(const struct replay *replay, const struct loans_gauges *gauges,
+static int point_now(const struct replay *replay, const struct gms_lend_gauges *gauges,
 		     uint64_t slack_bytes, struct report_point *point)
 {
 	struct gms_acct acct;
@@ -137,12 +137,13 @@ static int point_now(const struct replay *replay, const struct loans_gauges *gau
 static int move(struct replay *replay, uint64_t then_ns, bool last)
 {
 	struct report_series *series = &replay->report->series;
-	struct loans_gauges gauges;
+	struct gms_lend_gauges gauges;
 	struct report_point point;
 	uint64_t slack;
 	int err;
 
-	err = loans_read(replay->world.space, &gauges);
+	GMS_INIT(&gauges);
+	err = gms_lend_read(replay->world.space, &gauges);
 	slack = gauges.slack_bytes;
 	if (replay->ops->slack_bytes)
 		slack += replay->ops->slack_bytes(replay);

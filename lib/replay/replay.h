@@ -14,7 +14,6 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "replay/loans.h"
 #include "replay/match.h"
 #include "replay/pool.h"
 #include "replay/report.h"
@@ -54,7 +53,7 @@ struct replay_pool {
 
 /* Loans that wait to be made together, and to be returned together. */
 struct replay_batch {
-	struct loans_want *want;
+	struct gms_loan_want *want;
 	uint32_t *slot;		/* of each */
 	gms_loan_id *id;	/* theirs, when they are made */
 	uint32_t nwant;

@@ -51,7 +51,7 @@ static int lend_all(struct replay *replay)
 
 	if (!batch->nwant)
 		return 0;
-	err = loans_lend(replay->world.space, batch->want, batch->nwant, batch->id, &result);
+	err = gms_lend_many(replay->world.space, batch->want, batch->nwant, batch->id, &result);
 	if (err)
 		return replay_fail(replay, "lending a batch", err);
 	for (uint32_t i = 0; i < batch->nwant; i++) {
@@ -75,7 +75,7 @@ static int return_all(struct replay *replay)
 
 	if (!batch->nback)
 		return 0;
-	err = loans_return(replay->world.space, batch->back, batch->nback, &result);
+	err = gms_return_many(replay->world.space, batch->back, batch->nback, &result);
 	if (err)
 		return replay_fail(replay, "returning a batch", err);
 	replay->report->counts.asks++;
@@ -95,7 +95,7 @@ static int map(struct replay *replay, const struct replay_step *step)
 		return replay_fail(replay, "lending", err);
 	if (!i)
 		batch->want_ns = step->time_ns;
-	batch->want[i] = (struct loans_want){
+	batch->want[i] = (struct gms_loan_want){
 		.gpa = step->address, .bytes = step->bytes, .dir = step->dir,
 	};
 	batch->slot[i] = step->slot;

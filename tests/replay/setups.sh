@@ -98,6 +98,18 @@ expect "replays.eager kvm-attrs 4k.page_transitions_to_shared" \
 	"$(value "replays.eager snp 1g.page_transitions_to_shared")"
 expect "replays.eager snp 1g.backing" attributes
 
+# A batch of one is none: loan by loan, or lent and returned together.
+replay --strategy eager,batch=1 "$work/part"
+python3 - "$work/json" <<'END' || fail "a batch of one"
+import json, sys
+eager, batch = json.load(open(sys.argv[1]))["replays"]
+for key in eager:
+	if key in ("name", "strategy", "replay_seconds", "metadata_bytes_max", "ledger"):
+		continue
+	if key not in batch or eager[key] != batch[key]:
+		sys.exit(f"{key}: {eager[key]}, {batch.get(key)}")
+END
+
 # Every profile can be replayed.
 for profile in generic kvm-attrs gmem-inplace gmem-hugetlb no-direct-map secretmem snp tdx pkvm cca; do
 	replay --strategy bounce,eager,batch --profile "$profile" "$work/part"
