@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <inttypes.h>
 #include <stdarg.h>
+#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,6 +38,27 @@ struct reader {
 	char	*why;
 	size_t	 why_bytes;
 };
+
+/* A live trace ends when its reader says so. */
+static volatile sig_atomic_t interrupted;
+
+static void interrupt(int signal)
+{
+	(void)signal;
+	interrupted = 1;
+}
+
+/* The first ^C ends the trace, a second one the program. */
+static void catch_interrupts(void)
+{
+	struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
+	struct sigaction before;
+
+	sigemptyset(&action.sa_mask);
+	/* What a shell starts in the background does not hear of it. */
+	if (!sigaction(SIGINT, NULL, &before) && before.sa_handler != SIG_IGN)
+		sigaction(SIGINT, &action, NULL);
+}
 
 static int __attribute__((format(printf, 3, 4)))
 fail(struct reader *reader, int err, const char *format, ...)
@@ -123,7 +145,7 @@ static void wait_for(struct reader *reader, uint64_t time_ns)
 	give(reader);
 	ts.tv_sec = (time_t)(then_ns / 1000000000);
 	ts.tv_nsec = (long)(then_ns % 1000000000);
-	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR)
+	while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &ts, NULL) == EINTR && !interrupted)
 		;
 }
 
@@ -304,7 +326,12 @@ static int read_all(struct reader *reader)
 	int64_t got;
 	int err = 0;
 
-	for (uint64_t n = 0; !err && (got = trace_read(reader->trace, &event, 1)) != 0; n++) {
+	for (uint64_t n = 0; !err && !interrupted; n++) {
+		got = trace_read(reader->trace, &event, 1);
+		if (!got)
+			break;
+		if (got == -EINTR)
+			continue;
 		if (got < 0)
 			return trace_error(reader, (int)got);
 		err = take(reader, &event);
@@ -382,6 +409,7 @@ int run_trace(const struct run_opts *opts, struct report_run *run, char *why, si
 	match_init(&reader.match, opts->most_outstanding);
 	run->trace_name = place(&reader);
 	run->nreports = opts->nsetups;
+	catch_interrupts();
 	err = trace_open(&reader.trace, opts->path, &opts->trace);
 	if (err)
 		return trace_error(&reader, err);

@@ -130,9 +130,28 @@ replay --strategy all <"$work/part.xz"
 keep "$work/piped"
 same "$work/all" "$work/piped" "no name, and xz, makes a difference"
 
-# 24 ms of a trace take as long, or a tenth.
 head -n 11 "$trace" >"$work/short"
 echo "8769757000 1 M 1000 16 T 00:02.0 1000" >>"$work/short"
+
+# A live trace ends with an interrupt.
+python3 - "$program" "$work/short" "$work/live" <<'END' || fail "an interrupt"
+import json, os, signal, subprocess, sys, time
+lines = open(sys.argv[2], "rb").read()
+signal.signal(signal.SIGINT, signal.default_int_handler)
+child = subprocess.Popen([sys.argv[1], "--model", "none", "--json", sys.argv[3], "--realtime=0.05", "-"],
+			 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+child.stdin.write(lines)
+child.stdin.flush()
+time.sleep(2)
+child.send_signal(signal.SIGINT)
+if child.wait(60):
+	sys.exit(f"status {child.returncode}")
+events = json.load(open(sys.argv[3]))["events"]
+if events != 11:
+	sys.exit(f"{events} events")
+END
+
+# 46 ms of a trace take twenty times as long.
 python3 - "$program" "$work/short" <<'END' || fail "time"
 import subprocess, sys, time
 def seconds(how):
