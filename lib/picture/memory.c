@@ -64,6 +64,22 @@ static int list_regions(struct picture_memory *memory)
 	return err;
 }
 
+/* There are no more folios than there were at first. */
+static bool is_uncut(const struct picture_memory *memory)
+{
+	struct gms_acct acct;
+	uint64_t folios = 0;
+
+	GMS_INIT(&acct);
+	if (gms_acct_read(memory->space, &acct))
+		return false;
+	for (unsigned int order = 0; order < GMS_ORDERS; order++)
+		folios += acct.folios[order];
+	for (size_t i = 0; i < memory->nregions; i++)
+		folios -= memory->region[i].npages >> memory->region[i].base_order;
+	return !folios;
+}
+
 static int load_snapshot(struct picture_memory *memory, struct picture_input *in,
 			 uint64_t most_bytes, char *why, size_t room)
 {
@@ -76,7 +92,11 @@ static int load_snapshot(struct picture_memory *memory, struct picture_input *in
 	opts.most_bytes = most_bytes;
 	err = gms_load(&memory->space, &opts, read_input, in, &result);
 	if (!err)
-		return list_regions(memory);
+		err = list_regions(memory);
+	if (!err)
+		memory->uncut = is_uncut(memory);
+	if (!err || err == -ENOMEM)
+		return err;
 	if (result.expected)
 		snprintf(why, room, "byte %" PRIu64 " of the snapshot: expected %s",
 			 result.offset_bytes, result.expected);
@@ -153,28 +173,43 @@ static int load_open(struct picture_memory *memory, struct picture_input *in,
 	return err ? err : regions_of_runs(memory);
 }
 
-int picture_load(struct picture_memory *memory, const char *path, uint64_t most_bytes,
-		 char *why, size_t room)
+int picture_read(struct picture_memory *memory, FILE *file, uint64_t most_bytes, char *why,
+		 size_t room)
 {
-	const bool standard = !strcmp(path, "-");
-	struct picture_input in = { .file = standard ? stdin : fopen(path, "rb") };
+	struct picture_input in = { .file = file };
 	int err;
 
-	*memory = (struct picture_memory){ NULL, NULL, 0, NULL, 0 };
+	memset(memory, 0, sizeof(*memory));
 	*why = '\0';
-	err = in.file ? load_open(memory, &in, most_bytes, why, room) : -errno;
+	err = load_open(memory, &in, most_bytes, why, room);
 	if (!err && !memory->nregions) {
 		snprintf(why, room, "there is no region in it: nothing to draw");
 		err = -EBADMSG;
 	}
-	if (err && in.file && ferror(in.file))
+	if (err && ferror(file))
 		snprintf(why, room, "cannot be read");
 	else if (err && !*why)
 		snprintf(why, room, "%s", strerror(-err));
-	if (in.file && !standard)
-		fclose(in.file);
 	if (err)
 		picture_unload(memory);
+	return err;
+}
+
+int picture_load(struct picture_memory *memory, const char *path, uint64_t most_bytes,
+		 char *why, size_t room)
+{
+	const bool standard = !strcmp(path, "-");
+	FILE *file = standard ? stdin : fopen(path, "rb");
+	int err = -errno;
+
+	if (file) {
+		err = picture_read(memory, file, most_bytes, why, room);
+	} else {
+		memset(memory, 0, sizeof(*memory));
+		snprintf(why, room, "%s", strerror(-err));
+	}
+	if (file && !standard)
+		fclose(file);
 	return err;
 }
 
@@ -183,7 +218,7 @@ void picture_unload(struct picture_memory *memory)
 	gms_space_free(memory->space);
 	free(memory->run);
 	free(memory->region);
-	*memory = (struct picture_memory){ NULL, NULL, 0, NULL, 0 };
+	memset(memory, 0, sizeof(*memory));
 }
 
 bool picture_has(const struct picture_memory *memory, gms_state bit)

@@ -33,6 +33,7 @@ struct picture_memory {
 	size_t	 nruns;
 	struct picture_region *region;	/* in the order of their frames */
 	size_t	 nregions;
+	bool	 uncut;			/* each folio is as its region was made */
 };
 
 /* Bytes of a file that is read once, some of which may have been looked at before. */
@@ -48,7 +49,10 @@ struct picture_input {
  */
 int  picture_load(struct picture_memory *memory, const char *path, uint64_t most_bytes,
 		  char *why, size_t room);
-/* The same of a text of gms_dump() that is open. Fills in run and nruns. */
+/* The same of a file that is open. */
+int  picture_read(struct picture_memory *memory, FILE *file, uint64_t most_bytes, char *why,
+		  size_t room);
+/* The part of it that reads the text of gms_dump(). Fills in run and nruns. */
 int  picture_parse(struct picture_memory *memory, struct picture_input *in, uint64_t most_bytes,
 		   char *why, size_t room);
 void picture_unload(struct picture_memory *memory);

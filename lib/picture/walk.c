@@ -124,8 +124,8 @@ bool picture_walk_next(struct picture_walk *walk, struct picture_piece *piece)
 	while (region->first + region->npages <= walk->at)
 		region = &walk->memory->region[++walk->region];
 	if (walk->at >= walk->folio_end || !walk->memory->space) {
-		if (!region->base_order) {
-			walk->order = 0;
+		if (!region->base_order || (walk->memory->uncut && !walk->exact)) {
+			walk->order = region->base_order;
 			walk->mixed = false;
 			walk->folio_end = region->first + region->npages;
 		} else if (walk->memory->space) {
