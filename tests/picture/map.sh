@@ -21,6 +21,12 @@ fail()
 	exit 1
 }
 
+skip()
+{
+	echo "skipped: $*"
+	exit 77
+}
+
 # expect STATUS OPTION...: what it wrote goes to $work/out.
 expect()
 {
@@ -37,7 +43,9 @@ says()
 	grep -qF -- "$1" "$work/out" || fail "it does not say: $1"
 }
 
-"$top_builddir/tests/picture/states" .
+states=$top_builddir/tests/picture/states
+[ -x "$states" ] || skip "$states was not built"
+"$states" .
 
 expect 0 before.snap
 says "4.03 MiB of 64 MiB (6.29 %) shared"
