@@ -189,7 +189,8 @@ gms_unshare(struct gms_space *space, struct gms_range range, struct gms_convert_
  *                 change, and did not end in time. error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private, or would be discarded under
  *                 a listener that cannot bear it; see error_gfn.
- * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
+ * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED, or
+ *                 in the direct map in a region with #GMS_REGION_NO_DIRECT_MAP.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
  * @retval -ENOSPC A listener would have more spans than its budget; see error_gfn.
  * @retval -ENOMEM Out of memory, or not enough set aside with #GMS_CONVERT_NO_ALLOC.
@@ -430,7 +431,8 @@ enum gms_bitmap_how {
  *                 change, and did not end in time. error_gfn is the lowest.
  * @retval -EBUSY  A page is frozen that would turn private, or would be discarded under
  *                 a listener that cannot bear it; see error_gfn.
- * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED.
+ * @retval -EPERM  A page would be private and HOST_MAPPED, or shared and ACCEPTED, or
+ *                 in the direct map in a region with #GMS_REGION_NO_DIRECT_MAP.
  * @retval -EHWPOISON POISON would be cleared on a page that keeps its memory.
  * @retval -ENOSPC A listener would have more spans than its budget; see error_gfn.
  * @retval -ENOMEM Out of memory.

@@ -5,7 +5,7 @@
  * changed since.
  *
  * In a file: the space's policies (profile, split, merge, lend, access_wait_ns), and
- * of each region its frames, orders and backing, the state of each page, the folios,
+ * of each region its frames, orders, flags and backing, the state of each page, the folios,
  * and how often pages are frozen.
  *
  * Not in it: pins, loans, accesses, listeners, backends, addresses of the VMM, ids,
@@ -34,7 +34,7 @@
  *   old ones. It never changes what an old section holds.
  * - A section of a type that the reader does not know is skipped if its flags have
  *   #GMS_SNAPSHOT_SKIP; if not, the file is refused (-EOPNOTSUPP).
- * - A number that this library does not know (a profile, an attribute) is -EOPNOTSUPP
+ * - A number that this library does not know (a profile, a flag, an attribute) is -EOPNOTSUPP
  *   in a file of a higher minor version, and damage in one of this.
  */
 #ifndef GMEMSTATE_SNAPSHOT_H

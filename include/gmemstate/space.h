@@ -121,7 +121,7 @@ struct gms_space_opts {
 
 /**
  * The kernel never has this memory in its direct map, and so refuses to pin it
- * (memfd_secret): no profile may say otherwise.
+ * (memfd_secret): no profile may say otherwise, and no change (-EPERM).
  */
 #define GMS_REGION_NO_DIRECT_MAP	(UINT32_C(1) << 0)
 
@@ -158,7 +158,7 @@ struct gms_region {
 	uint32_t id;			/**< Its id. */
 	uint32_t base_order;		/**< Its base order. */
 	uint32_t fault_order;		/**< Its fault order. */
-	uint32_t reserved;		/**< 0. */
+	uint32_t flags;			/**< GMS_REGION_* bits. */
 };
 
 /**

@@ -9,7 +9,7 @@
  *   SPACE	profile, split, merge, merge_after_commits, lend_policy,
  *		lend_idle_pages, lend_idle_ns, access_wait_ns
  *   REGION	first, npages, base_order, fault_order, backing_id,
- *		backing_offset_bytes
+ *		backing_offset_bytes, flags (GMS_REGION_*)
  *   STATES	of the region above, records side by side from where the section before
  *		ended:	npages * 2, state
  *			npages * 2 + 1, state of a bit that is 0, of one that is 1,

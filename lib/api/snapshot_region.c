@@ -39,6 +39,20 @@ static void change_end(struct gms__loader *l)
 
 /* --- regions --------------------------------------------------------------- */
 
+static int flags_read(struct gms__loader *l, uint32_t *flags)
+{
+	const unsigned at = l->at;
+	uint64_t number = 0;
+	int err = gms__snap_number(l, UINT64_MAX, &number, "flags of a region");
+
+	if (!err && number & ~(uint64_t)GMS_REGION_NO_DIRECT_MAP) {
+		l->at = at;
+		return gms__snap_later(l, "flags of a region that this library knows");
+	}
+	*flags = (uint32_t)number;
+	return err;
+}
+
 static int region_read(struct gms__loader *l, struct gms_region_opts *opts)
 {
 	uint64_t order = 0, fault_order = 0;
@@ -56,6 +70,8 @@ static int region_read(struct gms__loader *l, struct gms_region_opts *opts)
 		err = gms__snap_number(l, UINT64_MAX, &opts->backing_id, "a backing");
 	if (!err)
 		err = gms__snap_number(l, UINT64_MAX, &opts->backing_offset_bytes, "an offset");
+	if (!err)
+		err = flags_read(l, &opts->flags);
 	opts->base_order = (uint32_t)order;
 	opts->fault_order = (uint32_t)fault_order;
 	if (!err && gms__region_check(l->space, opts))
@@ -116,7 +132,7 @@ static int state_read(struct gms__loader *l, gms_state *state)
 		l->at = at;
 		return gms__snap_later(l, "attributes of the profile");
 	}
-	if (gms__rule_first(*state) ||
+	if (gms__rule_first(*state) || gms__region_bars(&l->row, *state) ||
 	    (profile->direct_map != GMS_DIRECT_MAP_AS_TOLD &&
 	     gms__profile_first(profile, *state) != *state)) {
 		l->at = at;

@@ -123,6 +123,7 @@ static void save_region(struct saver *s, const struct gms__region *row)
 	number(s, gms__region_fault_order(row));
 	number(s, row->backing_id);
 	number(s, row->backing_offset_bytes);
+	number(s, gms__region_flags(row));
 }
 
 /* --- states ---------------------------------------------------------------- */

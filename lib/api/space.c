@@ -147,6 +147,7 @@ static void describe(const struct gms__region *row, gms_gfn gfn, struct gms_regi
 	ours.id = gms__region_id(row);
 	ours.base_order = gms__region_order(row);
 	ours.fault_order = gms__region_fault_order(row);
+	ours.flags = gms__region_flags(row);
 	gms__sized_out(region, &ours, sizeof(ours));
 }
 

@@ -43,7 +43,8 @@ static void broken(struct recount *rc, const char *what, uint64_t gfn, uint64_t 
 	gms__text_dec(rc->why, wanted);
 }
 
-static void check_state(struct recount *rc, gms_gfn gfn, gms_state state)
+static void check_state(struct recount *rc, const struct gms__region *row, gms_gfn gfn,
+			gms_state state)
 {
 	uint32_t reason;
 
@@ -52,6 +53,9 @@ static void check_state(struct recount *rc, gms_gfn gfn, gms_state state)
 		       state & ~rc->space->profile->attributes, 0);
 	if (gms__rule_check(state, state, &reason))
 		broken(rc, "I4: state not allowed", gfn, state, 0);
+	if (gms__region_bars(row, state))
+		broken(rc, "I5: in the direct map, which the region rules out", gfn, state,
+		       state & ~GMS_STATE_DIRECT_MAP);
 	if (rc->space->profile->direct_map != GMS_DIRECT_MAP_AS_TOLD &&
 	    gms__profile_first(rc->space->profile, state) != state)
 		broken(rc, "C11: direct map not as the profile has it", gfn, state,
@@ -109,7 +113,7 @@ static uint64_t check_pages(struct recount *rc, struct gib *gib, uint64_t word, 
 		const gms_state state = gms__block_get(&map->palette, word,
 						       (unsigned)(gfn - base));
 
-		check_state(rc, gfn, state);
+		check_state(rc, gib->row, gfn, state);
 		for (unsigned i = 0; i < GMS__COUNTED; i++)
 			n[i] += state & counted[i] ? 1 : 0;
 		differ |= state != first;
@@ -133,7 +137,7 @@ static uint64_t check_pages(struct recount *rc, struct gib *gib, uint64_t word, 
 static uint64_t check_uniform(struct recount *rc, struct gib *gib, gms_state state, gms_gfn lo,
 			      gms_gfn hi)
 {
-	check_state(rc, lo, state);
+	check_state(rc, gib->row, lo, state);
 	for (unsigned i = 0; i < GMS__COUNTED; i++)
 		gib->pages[i] += state & counted[i] ? hi - lo : 0;
 	return state & GMS_STATE_SHARED ? hi - lo : 0;

@@ -43,6 +43,7 @@ static bool admit(struct fast *f, gms_state old, gms_state new, uint64_t npages)
 
 	if ((f->resolves && !(old & GMS_STATE_MISSING)) ||
 	    (((old | new) & GMS__RULED) && gms__rule_check(old, new, &reason)) ||
+	    gms__region_bars(f->row, new) ||
 	    (gms__rule_blocked_by_pins(old, new) &&
 	     !gms__claims_none(&f->space->claims, f->first, f->end)) ||
 	    (f->loans && gms__rule_blocked_by_loans(old, new) &&

@@ -66,6 +66,10 @@ static int check_refusals(struct gms__plan *plan, const struct gms__region *row,
 
 	if ((old | new) & GMS__RULED)
 		err = gms__rule_check(old, new, &reason);
+	if (!err && gms__region_bars(row, new)) {
+		err = -EPERM;
+		reason = GMS_REASON_NO_DIRECT_MAP;
+	}
 	if (err && !gms__plan_blocked(plan, err, first, first, end, reason))
 		return err;
 	/* Before what holds pages, which may be any of the run. */

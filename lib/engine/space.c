@@ -206,6 +206,7 @@ static int region_add_locked(struct gms_space *space, const struct gms_region_op
 	row.first = opts->first;
 	row.npages = opts->npages;
 	row.id_order = (uint64_t)(space->map.last_id + 1) << 16 | opts->fault_order << 8 |
+		       (opts->flags & GMS_REGION_NO_DIRECT_MAP ? GMS__NO_DIRECT_MAP : 0) |
 		       opts->base_order;
 	row.backing_id = opts->backing_id;
 	row.backing_offset_bytes = opts->backing_offset_bytes;

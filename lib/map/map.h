@@ -111,7 +111,7 @@ struct gms__region {
 	uint64_t  first;
 	uint64_t  npages;
 	uint64_t  words;	/* the address that GiB 0 of the guest would have its word at */
-	uint64_t  id_order;	/* id << 16 | fault order << 8 | base order */
+	uint64_t  id_order;	/* id << 16 | fault order << 8 | rule | base order */
 	uint64_t  backend;	/* the engine's: index + 1, or 0 */
 	uint64_t  backing_id;
 	uint64_t  backing_offset_bytes;
@@ -204,9 +204,23 @@ static inline uint32_t gms__region_id(const struct gms__region *r)
 	return (uint32_t)(gms__load(&r->id_order) >> 16);
 }
 
+/* A rule of id_order: no page of it is ever in the direct map. */
+#define GMS__NO_DIRECT_MAP	0x80u
+
 static inline unsigned gms__region_order(const struct gms__region *r)
 {
-	return gms__load(&r->id_order) & 0xff;
+	return gms__load(&r->id_order) & 0x7f;
+}
+
+static inline uint32_t gms__region_flags(const struct gms__region *r)
+{
+	return gms__load(&r->id_order) & GMS__NO_DIRECT_MAP ? GMS_REGION_NO_DIRECT_MAP : 0;
+}
+
+/* Is it that rule which forbids its pages this state? */
+static inline bool gms__region_bars(const struct gms__region *r, gms_state state)
+{
+	return (state & GMS_STATE_DIRECT_MAP) && gms__region_flags(r);
 }
 
 static inline unsigned gms__region_fault_order(const struct gms__region *r)

@@ -84,7 +84,7 @@ static const struct layout layouts[] = {
 	MEMBER(gms_region, id, 64),
 	MEMBER(gms_region, base_order, 68),
 	MEMBER(gms_region, fault_order, 72),
-	MEMBER(gms_region, reserved, 76),
+	MEMBER(gms_region, flags, 76),
 
 	/* backend.h */
 	STRUCT(gms_host_run, 56),

@@ -130,6 +130,52 @@ START_TEST(add_refuses_bad_states)
 }
 END_TEST
 
+/* Memory that the kernel never maps is not mapped because somebody says so later. */
+START_TEST(direct_map_stays_ruled_out)	/* _i: one page, or all, which a plan looks at */
+{
+	const struct gms_range all = FX_RANGE(0, 3 * FX_2M);
+	const struct gms_change change = {
+		_i ? all : FX_RANGE(FX_2M + 7, 1), GMS_STATE_SHARED | GMS_STATE_DIRECT_MAP, 0
+	};
+	struct gms_convert_result result;
+	struct gms_region_opts opts;
+	struct gms_region region;
+	uint64_t bit = 1, npages;
+
+	fx_region(space, FX_RANGE(0, FX_2M), 9, 0, NULL);
+	fx_region(space, FX_RANGE(2 * FX_2M, FX_2M), 9, 0, NULL);
+	fx_region_opts(&opts, FX_RANGE(FX_2M, FX_2M), 9, 0, NULL);
+	opts.flags = GMS_REGION_NO_DIRECT_MAP;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_region_get(space, FX_2M, &region), 0);
+	ck_assert_uint_eq(region.flags, GMS_REGION_NO_DIRECT_MAP);
+	ck_assert_uint_eq(region.base_order, 9);
+	ck_assert_int_eq(gms_region_get(space, 0, &region), 0);
+	ck_assert_uint_eq(region.flags, 0);
+
+	/* A table of its blocks, so that the quick way is open. */
+	ck_assert_int_eq(gms_share(space, FX_RANGE(FX_2M + 5, 1), NULL), 0);
+	GMS_INIT(&result);
+	ck_assert_int_eq(gms_convert(space, &change, 1, NULL, &result), -EPERM);
+	ck_assert_uint_eq(result.error_gfn, _i ? FX_2M : FX_2M + 7);
+	ck_assert_uint_eq(result.error_reason, GMS_REASON_NO_DIRECT_MAP);
+	ck_assert_int_eq(gms_bitmap_import(space, FX_RANGE(FX_2M, 1), GMS_STATE_DIRECT_MAP,
+					   GMS_STATE_DIRECT_MAP, 0, &bit, GMS_BITMAP_SET, NULL),
+			 -EPERM);
+	ck_assert_int_eq(gms_count(space, all, GMS_STATE_DIRECT_MAP, GMS_STATE_DIRECT_MAP,
+				   &npages), 0);
+	ck_assert_uint_eq(npages, 0);
+	/* Who clears it, or sets it elsewhere, is right. */
+	ck_assert_int_eq(gms_convert(space, &(struct gms_change){ all, GMS_STATE_SHARED,
+								  GMS_STATE_DIRECT_MAP }, 1,
+				     NULL, NULL), 0);
+	ck_assert_int_eq(gms_convert(space, &(struct gms_change){ FX_RANGE(0, FX_2M),
+								  GMS_STATE_DIRECT_MAP, 0 }, 1,
+				     NULL, NULL), 0);
+}
+END_TEST
+
 START_TEST(add_refuses_overlap)
 {
 	struct gms_region_opts opts;
@@ -497,6 +543,7 @@ int main(void)
 			    (int)(sizeof(bad_places) / sizeof(bad_places[0])));
 	tcase_add_test(tc, add_refuses_bad_offsets_and_addresses);
 	tcase_add_test(tc, add_refuses_bad_states);
+	tcase_add_loop_test(tc, direct_map_stays_ruled_out, 0, 2);
 	tcase_add_test(tc, add_refuses_overlap);
 	tcase_add_test(tc, add_takes_neighbours_and_two_without_hva);
 	tcase_add_test(tc, add_takes_the_last_frame);

@@ -460,6 +460,37 @@ START_TEST(arguments_are_checked)
 }
 END_TEST
 
+/* What a region rules out is ruled out in the new space too. */
+START_TEST(flags_of_regions_come_back)
+{
+	const struct gms_change change = { FX_RANGE(2, 1), S | GMS_STATE_DIRECT_MAP, 0 };
+	struct gms_space *space, *loaded = NULL;
+	struct snapfile *file = snapfile_new();
+	struct gms_region_opts opts;
+	struct gms_region region;
+	struct fx_mem mem, loaded_mem;
+
+	fx_mem_init(&mem);
+	fx_mem_init(&loaded_mem);
+	space = fx_plain_space(&mem);
+	fx_region_opts(&opts, FX_RANGE(0, 8), 0, S, NULL);
+	opts.flags = GMS_REGION_NO_DIRECT_MAP;
+	ck_assert_int_eq(gms_region_add(space, &opts, NULL), 0);
+	fx_region(space, FX_RANGE(8, 8), 0, 0, NULL);
+	ck_assert_int_eq(gms_save(space, snapfile_write, file), 0);
+	ck_assert_int_eq(snapfile_load(&loaded, file, &loaded_mem, NULL), 0);
+	GMS_INIT(&region);
+	ck_assert_int_eq(gms_region_get(loaded, 7, &region), 0);
+	ck_assert_uint_eq(region.flags, GMS_REGION_NO_DIRECT_MAP);
+	ck_assert_int_eq(gms_region_get(loaded, 8, &region), 0);
+	ck_assert_uint_eq(region.flags, 0);
+	ck_assert_int_eq(gms_convert(loaded, &change, 1, NULL, NULL), -EPERM);
+	fx_space_done(loaded, &loaded_mem);
+	fx_space_done(space, &mem);
+	snapfile_free(file);
+}
+END_TEST
+
 /* --- what the embedder fills in -------------------------------------------- */
 
 struct filler {
@@ -591,6 +622,7 @@ int main(void)
 	TCase *others = fx_case(s, "others");
 
 	tcase_add_loop_test(whole, space_comes_back_as_it_was, 0, 16);
+	tcase_add_test(whole, flags_of_regions_come_back);
 	tcase_add_test(whole, frozen_pages_thaw_as_often_as_before);
 	tcase_add_test(whole, file_is_small);
 	tcase_add_test(whole, file_is_of_one_moment);

@@ -4,6 +4,7 @@
 
 #include "snapfile.h"
 
+#define D	GMS_STATE_DIRECT_MAP
 #define S	GMS_STATE_SHARED
 #define F	GMS_STATE_FROZEN
 
@@ -23,7 +24,7 @@ struct section {
 /* GENERIC, EAGER, with this split policy. */
 #define SPACE_OF(split)		SEC(SPACE, 0, split, 0, 0, 0, 0, 0, 0)
 /* Pages [first, first + npages) in folios of this order. */
-#define REGION_OF(first, npages, order)	SEC(REGION, first, npages, order, 0, 1, 0)
+#define REGION_OF(first, npages, order)	SEC(REGION, first, npages, order, 0, 1, 0, 0)
 #define RUN(npages)		((npages) * 2)
 #define FOLIO(n, order)		((n) << 5 | (order))
 
@@ -56,6 +57,7 @@ static int outcome(struct snapfile *file, struct gms_load_result *result)
 static const struct section good[][12] = {
 	{ SPACE_OF(GMS_SPLIT_LEVELS) },
 	{ SPACE_OF(GMS_SPLIT_LEVELS), REGION_OF(0, 512, 9), SEC(STATES, RUN(512), S) },
+	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, 0, 1), SEC(STATES, RUN(2), S) },
 	{ SPACE_OF(GMS_SPLIT_LEVELS), REGION_OF(0, 512, 9), SEC(STATES, RUN(512), F),
 	  SEC(FOLIOS, FOLIO(512, 0)), SEC(FROZEN, 0, 3, 1, 0, 3, 2, 500, 6, 0xfffffffe) },
 	/* Runs that say the same twice, and one section a record. */
@@ -110,9 +112,14 @@ static const struct section bad[][12] = {
 	  SEC(STATES, RUN(2), 0) },
 	{ SPACE_OF(0), REGION_OF(2, 2, 0), SEC(STATES, RUN(2), 0), REGION_OF(0, 2, 0),
 	  SEC(STATES, RUN(2), 0) },
-	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 9, 0, 0), SEC(STATES, RUN(2), 0) },
-	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, 1), SEC(STATES, RUN(2), 0) },
-	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, -UINT64_C(4096)), SEC(STATES, RUN(2), 0) },
+	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 9, 0, 0, 0), SEC(STATES, RUN(2), 0) },
+	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, 1, 0), SEC(STATES, RUN(2), 0) },
+	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, -UINT64_C(4096), 0), SEC(STATES, RUN(2), 0) },
+	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, 0), SEC(STATES, RUN(2), 0) },
+	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, 0, 2), SEC(STATES, RUN(2), 0) },
+	{ SPACE_OF(0), SEC(REGION, 0, 2, 0, 0, 0, 0, 1), SEC(STATES, RUN(2), S | D) },
+	{ SEC(SPACE, GMS_PROFILE_KVM_ATTRS, 0, 0, 0, 0, 0, 0, 0),
+	  SEC(REGION, 0, 2, 0, 0, 0, 0, 1), SEC(STATES, RUN(2), D) },
 	/* states */
 	{ SPACE_OF(0), SEC(STATES, RUN(1), 0) },
 	{ SPACE_OF(0), REGION_OF(0, 2, 0) },
@@ -336,7 +343,7 @@ START_TEST(memory_is_bounded)
 	/* A chunk for a page in each GiB. */
 	snapfile_header(file, 1, 0);
 	snapfile_section(file, SPACE, 0, (const uint64_t[8]){ 0 }, 8);
-	snapfile_section(file, REGION, 0, (const uint64_t[]){ 0, 1000 * FX_1G, 0, 0, 0, 0 }, 6);
+	snapfile_section(file, REGION, 0, (const uint64_t[]){ 0, 1000 * FX_1G, 0, 0, 0, 0, 0 }, 7);
 	for (unsigned i = 0; i < 1000; i++)
 		snapfile_section(file, STATES, 0,
 				 (const uint64_t[]){ RUN(1), S, RUN(FX_1G - 1), 0 }, 4);
