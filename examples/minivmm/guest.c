@@ -126,6 +126,15 @@ static void transfer(const struct mv_guest *guest, uint32_t op, uint64_t gpa,
 	}
 }
 
+/* As a guest would have that filled or cleared them some time ago. */
+static void touch(const struct mv_guest *guest, uint64_t gpa)
+{
+	const uint64_t bytes = (uint64_t)guest->control->nbuffers * guest->control->length_bytes;
+
+	for (uint64_t done = 0; done < bytes; done += MV_PAGE_BYTES)
+		*(volatile char *)at(guest, gpa + done) = 0;
+}
+
 static void run_job(const struct mv_guest *guest)
 {
 	struct mv_control *control = guest->control;
@@ -136,6 +145,10 @@ static void run_job(const struct mv_guest *guest)
 	if (control->mode == MV_MODE_POOL)
 		convert(guest, MV_POOL_GPA, 1, MV_POOL_SLOTS * length, true);
 
+	if (control->touch) {
+		touch(guest, MV_OUT_GPA);
+		touch(guest, MV_IN_GPA);
+	}
 	for (uint32_t block = 0; block < control->nblocks; block += step) {
 		const uint32_t left = control->nblocks - block;
 		const uint32_t n = left < step ? left : step;

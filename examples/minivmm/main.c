@@ -236,6 +236,7 @@ static int measure(struct machine *m, struct mv_run *run, uint64_t seed)
 	control->nblocks = run->nblocks;
 	control->nbuffers = run->nbuffers;
 	control->ops = run->ops;
+	control->touch = run->skipped_ios != 0;
 	m->device.strategy = run->strategy;
 	m->device.shared_max = 0;
 	m->device.nloans = m->device.idle_pages = 0;

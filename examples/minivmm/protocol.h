@@ -82,6 +82,8 @@ struct mv_control {
 	uint32_t nblocks;
 	uint32_t nbuffers;	/* that the blocks take turns in; a multiple of batch */
 	uint32_t ops;		/* bit MV_OP_*: write each block, read it and check */
+	uint32_t touch;		/* every page of the buffers, before the first block */
+	uint32_t reserved_job;
 
 	/* What came of it. Written by the guest. */
 	uint64_t checked_bytes;

@@ -19,9 +19,10 @@
  *   PREAD              1         0        0                         1 d B by system calls
  *
  * PERSISTENT pays for the first use where there is no other (reuse_ns is 0): in the
- * long run of a buffer that is used again it is nothing. For the same reason the guest
- * uses pages that turned private again only where there is a next use. A conversion that loses the
- * contents (ATTRIBUTES) copies d B more for each buffer that is shared.
+ * long run of a buffer that is used again it is nothing. The guest uses pages after they
+ * turned private where there is a next use; and, what a device wrote, at once, which LAZY
+ * has not taken back by then. A conversion that loses the contents (ATTRIBUTES) copies
+ * d B more for each buffer that is shared.
  *
  *   E1  Sums and products saturate; UINT64_MAX means at least that much.
  */
@@ -76,11 +77,11 @@ static void count_turn(const struct request *request, uint64_t nbuffers,
 	}
 }
 
-static void count_taken(const struct request *request, uint64_t nbuffers,
+static void count_taken(const struct request *request, uint64_t nbuffers, bool used,
 			struct gms_cost_counts *counts)
 {
 	count_turn(request, nbuffers, &counts->to_private);
-	if (request->pattern->reuse_ns)
+	if (used)
 		counts->used_pages = gms__times(nbuffers, request->pages);
 }
 
@@ -118,7 +119,8 @@ void gms__cost_count(const struct gms_cost_model *model, const struct gms_cost_p
 	case GMS_COST_CONVERT_BATCH:
 		counts->asks = 2;
 		count_turn(&request, n, &counts->to_shared);
-		count_taken(&request, n, counts);
+		count_taken(&request, n, pattern->reuse_ns || pattern->direction & GMS_COST_IN,
+			    counts);
 		count_lost(&request, n, counts);
 		break;
 	case GMS_COST_LAZY:
@@ -127,7 +129,7 @@ void gms__cost_count(const struct gms_cost_model *model, const struct gms_cost_p
 			break;
 		counts->to_shared.lone_runs = n;	/* each for itself: no batch */
 		counts->to_shared.lone_pages = gms__times(n, request.pages);
-		count_taken(&request, n, counts);
+		count_taken(&request, n, pattern->reuse_ns, counts);
 		count_lost(&request, n, counts);
 		break;
 	case GMS_COST_PERSISTENT:

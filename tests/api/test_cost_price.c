@@ -113,7 +113,7 @@ static void count_by_table(const struct gms_cost_pattern *p, uint32_t strategy, 
 			count_turn(&c->to_shared, 1, npages, false);
 		}
 	}
-	if (used)
+	if (used || (p->direction & GMS_COST_IN && strategy != GMS_COST_LAZY))
 		c->used_pages = c->to_private.lone_pages + c->to_private.pages;
 	if (lost)
 		gms_cost_count_copy(&c->copied, p->bytes,
