@@ -47,7 +47,7 @@ const struct picture_view picture_state = {
 		[PRIVATE] = { "private, populated", 0x0072b2, 0, 0, 0, '.', '.' },
 		[CUT] = CLASS_CUT,
 		[MISSING] = CLASS_MISSING,
-		[SHARED_EMPTY] = { "shared, not populated", 0xf2a477, 0, 0, 3, 'o', 'o' },
+		[SHARED_EMPTY] = { "shared, not populated", 0xffc9b5, 0, 0, 3, 'o', 'o' },
 		[SHARED] = { "shared, populated", 0xd55e00, 0xf0e442, 0xe69f00, 3, '#', '+' },
 		[POISON] = CLASS_POISON,
 	},
@@ -179,22 +179,22 @@ const struct picture_view picture_diff = {
 	.class = {
 		[SAME_PRIVATE] = { "as before, private", 0xe3e8ec, 0, 0, 0, '.', '.' },
 		[SAME_SHARED] = { "as before, shared", 0xb4bec7, 0, 0, 0, 'o', 'o' },
-		[OTHER] = { "another attribute changed", 0xcc79a7, 0xe5bcd3, 0xd893b8, 1,
+		[OTHER] = { "another attribute changed", 0x5c5030, 0x8d8469, 0x746a4c, 1,
 			    'a', 'a' },
-		[WAS_CUT] = { "in a folio that was cut", 0x009e73, 0x7fcfb8, 0x3fb595, 2,
+		[WAS_CUT] = { "in a folio that was cut", 0x66ccff, 0x99ddff, 0x80d4ff, 2,
 			      'c', 'c' },
-		[WAS_MERGED] = { "in a folio that was merged", 0x9fd9c8, 0xd0efe6, 0xb8e4d7, 3,
+		[WAS_MERGED] = { "in a folio that was merged", 0xffeeaa, 0xfff7d4, 0xfff3bf, 3,
 				 'm', 'm' },
-		[GOT_MEMORY] = { "got memory, or arrived", 0x56b4e9, 0xaad9f4, 0x80c7ef, 4,
+		[GOT_MEMORY] = { "got memory, or arrived", 0x009e73, 0x4dbb9d, 0x26ac88, 4,
 				 '^', '^' },
-		[LOST_MEMORY] = { "lost memory, or is missing", 0x7d5a9b, 0xbeaccd, 0x9d83b4,
+		[LOST_MEMORY] = { "lost memory, or is missing", 0xc05fa5, 0xd38fc0, 0xc977b3,
 				  5, 'v', 'v' },
 		[ADDED] = { "in a region that was added", 0xe69f00, 0xf3cf80, 0xeeb84d, 6,
 			    'A', 'A' },
 		[REMOVED] = { "in a region that was removed", 0x000000, 0x808080, 0x404040, 7,
 			      'R', 'R' },
-		[TO_PRIVATE] = { "turned private", 0x0072b2, 0x66aad1, 0x3390c1, 8, 'p', '-' },
-		[TO_SHARED] = { "turned shared", 0xd55e00, 0xe9a573, 0xdf813a, 9, 'S', '+' },
+		[TO_PRIVATE] = { "turned private", 0x0072b2, 0x3c8dc5, 0x1e80bc, 8, 'p', '-' },
+		[TO_SHARED] = { "turned shared", 0xd55e00, 0xe0824a, 0xda7025, 9, 'S', '+' },
 		[BOTH] = { "a cell of both", 0xf0e442, 0, 0, 0, '*', '*' },
 	},
 	.mask = GMS_STATE_ALL,
@@ -235,6 +235,17 @@ unsigned int picture_ramp(const struct picture_view *view, unsigned int rank)
 	return PICTURE_RAMPS + ramp_class(view, rank) * PICTURE_STEPS;
 }
 
+/* Up to a thousandth is the first step; each one more is four times as much. */
+static unsigned int step_of(uint64_t loud, uint64_t total)
+{
+	uint64_t times = UINT64_C(1) << (2 * (PICTURE_STEPS - 1));
+	unsigned int step = 0;
+
+	for (; times > 1 && loud * times >= total; times /= 4)
+		step++;
+	return step;
+}
+
 uint8_t picture_ink(const struct picture_view *view, const struct picture_cell *cell)
 {
 	const unsigned int mark = cell->cut ? PICTURE_MARK : 0;
@@ -263,8 +274,7 @@ uint8_t picture_ink(const struct picture_view *view, const struct picture_cell *
 	if (!top || loud == cell->total)
 		ink = 1 + most_pages(view, cell, top);
 	else
-		ink = picture_ramp(view, top) +
-		      (unsigned int)((double)loud / (double)cell->total * PICTURE_STEPS);
+		ink = picture_ramp(view, top) + step_of(loud, cell->total);
 	return (uint8_t)(ink | mark);
 }
 

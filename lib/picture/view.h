@@ -5,7 +5,8 @@
  * A class is calm, or it is loud with a rank. Of a cell without a loud page the ink is
  * that of the calm class with the most pages. Otherwise the highest rank in it decides,
  * however few its pages are: the class's own ink if they fill the cell, a step of its ramp,
- * from few to many, if not. So nothing loud is ever averaged away.
+ * from few to many, if not: a step is four times as many. So nothing loud is ever averaged
+ * away.
  *
  * The colours are of Okabe and Ito's palette, and shades of them, that people who do
  * not see red or green can tell apart.

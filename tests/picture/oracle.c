@@ -127,6 +127,7 @@ static unsigned int class_of(const struct picture_view *view, const struct pictu
 
 static uint8_t ink_of(const struct picture_view *view, const uint64_t *pages, bool cut)
 {
+	static const unsigned int shares[] = { 1024, 256, 64, 16, 4 };
 	uint64_t total = 0, of_rank[256] = { 0 }, most = 0;
 	unsigned int rank = 255, winner = 0, last = 0, ink;
 
@@ -152,8 +153,9 @@ static uint8_t ink_of(const struct picture_view *view, const uint64_t *pages, bo
 	else if (!rank || of_rank[rank] == total)
 		ink = 1 + winner;
 	else
-		ink = PICTURE_RAMPS + last * PICTURE_STEPS +
-		      (unsigned int)(of_rank[rank] * PICTURE_STEPS / total);
+		ink = PICTURE_RAMPS + last * PICTURE_STEPS;
+	for (unsigned int i = 0; ink >= PICTURE_RAMPS && i < 5; i++)
+		ink += of_rank[rank] * shares[i] >= total;
 	return (uint8_t)(ink | (cut ? PICTURE_MARK : 0));
 }
 
