@@ -121,13 +121,12 @@ static uint64_t host_clock_ns(void)
 	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
 }
 
-static int give(struct reader *reader)
+static void give(struct reader *reader)
 {
 	if (reader->block && reader->block->n) {
 		ring_give(&reader->ring, reader->run->first_ns);
 		reader->block = NULL;
 	}
-	return 0;
 }
 
 /* Until the host's clock is where the trace's time is. */
@@ -169,7 +168,9 @@ static int put(struct reader *reader, const struct replay_step *step)
 			return -ECANCELED;
 	}
 	reader->block->step[reader->block->n++] = *step;
-	return reader->block->n == RING_STEPS ? give(reader) : 0;
+	if (reader->block->n == RING_STEPS)
+		give(reader);
+	return 0;
 }
 
 /* A line that says what no guest does: an error, or passed over. */
@@ -342,7 +343,9 @@ static int read_all(struct reader *reader)
 			term_progress(&reader->bar, seen->bytes, seen->total_bytes, note);
 		}
 	}
-	return err ? err : give(reader);
+	if (!err)
+		give(reader);
+	return err;
 }
 
 static uint32_t default_jobs(void)

@@ -12,7 +12,8 @@
 #include "tool/out.h"
 #include "tool/term.h"
 
-#define LABEL_COLUMNS	31
+/* With five replays of a trace of a million pages, 80 columns. */
+#define LABEL_COLUMNS	24
 
 /* A row: how its cells are written; false: nothing to say. */
 struct row {
@@ -108,9 +109,9 @@ static const struct row exposure_rows[] = {
 	{ "pages shown, most", exposed_max },
 	{ "  at the end", exposed_end },
 	{ "  page-seconds", page_seconds },
-	{ "shown beyond what is lent, most", beyond_max },
+	{ "shown beyond lent, most", beyond_max },
 	{ "  mean", beyond_mean },
-	{ "entries of a device, most", entries },
+	{ "device entries, most", entries },
 	{ "loans never returned", never_returned },
 };
 
@@ -127,17 +128,26 @@ static const struct row cost_rows[] = {
 
 #define NROWS(rows)	(sizeof(rows) / sizeof(rows[0]))
 
-static int width_of(const struct report_run *run, const struct report *report)
+static int widest(const struct report_run *run, const struct report *report,
+		  const struct row *rows, size_t nrows, int width)
 {
-	int width = (int)strlen(report->setup.name);
 	char text[TEXT_BYTES];
 
-	for (size_t i = 0; i < NROWS(host_rows); i++) {
-		host_rows[i].cell(run, report, text);
+	for (size_t i = 0; i < nrows; i++) {
+		rows[i].cell(run, report, text);
 		if ((int)strlen(text) > width)
 			width = (int)strlen(text);
 	}
-	return width < 10 ? 12 : width + 2;
+	return width;
+}
+
+static int width_of(const struct report_run *run, const struct report *report)
+{
+	int width = (int)strlen(report->setup.name);
+
+	width = widest(run, report, host_rows, NROWS(host_rows), width);
+	width = widest(run, report, exposure_rows, NROWS(exposure_rows), width);
+	return 2 + widest(run, report, cost_rows, NROWS(cost_rows), width);
 }
 
 /* A row that says nothing of any replay is left out. */
@@ -242,10 +252,10 @@ static void print_model(const struct report_run *run, struct out *out)
 		if (!run->report[i].cost_known)
 			missing = run->report[i].cost.missing;
 	}
-	out_print(out, "\ncost by %s; %" PRIu32 " vCPU%s beside; %s hears a wish to convert, %s of "
-		  "a request\n", run->model_name, run->pattern.threads,
-		  run->pattern.threads == 1 ? "" : "s", asks[run->pattern.ask],
-		  asks[run->pattern.doorbell]);
+	out_print(out, "\ncost by %s; %" PRIu32 " vCPU%s beside;\n"
+		  "a wish to convert is heard by %s, a request by %s\n", run->model_name,
+		  run->pattern.threads, run->pattern.threads == 1 ? "" : "s",
+		  asks[run->pattern.ask], asks[run->pattern.doorbell]);
 	if (missing)
 		out_print(out, "?: the model lacks %s\n", missing);
 }
