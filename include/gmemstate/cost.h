@@ -90,8 +90,8 @@ struct gms_cost_model {
 
 	uint64_t copy_warm_ns[GMS_COST_SIZE_COUNT]; /**< memcpy(3), both ends in the cache. */
 	uint64_t copy_cold_ns[GMS_COST_SIZE_COUNT]; /**< memcpy(3), neither end in a cache. */
-	uint64_t pwrite_ns[GMS_COST_SIZE_COUNT];    /**< pwrite(2) to pages of a memfd. */
-	uint64_t pread_ns[GMS_COST_SIZE_COUNT];	    /**< pread(2) from pages of a memfd. */
+	uint64_t pwrite_ns[GMS_COST_SIZE_COUNT];    /**< pwrite(2) to a memfd, in the cache. */
+	uint64_t pread_ns[GMS_COST_SIZE_COUNT];	    /**< pread(2) from a memfd, in the cache. */
 };
 
 /** @brief One number of a model. */

@@ -173,6 +173,17 @@ static void add_copies(struct gms__cost_sum *sum, const struct gms_cost_copies *
 		of_copies(sum, copies, by_size, 0, warm ? "copy_warm_4k_ns" : "copy_cold_4k_ns"));
 }
 
+/* What copies cost more where neither end is in the cache: those by file are measured warm. */
+static uint64_t of_cold(struct gms__cost_sum *sum, const struct gms_cost_copies *copies)
+{
+	const struct gms_cost_model *model = sum->model;
+
+	if (sum->pattern->flags & GMS_COST_WARM)
+		return 0;
+	return minus(of_copies(sum, copies, model->copy_cold_ns, 0, "copy_cold_4k_ns"),
+		     of_copies(sum, copies, model->copy_warm_ns, 0, "copy_warm_4k_ns"));
+}
+
 /* Copies by system calls, whose entry counts as what it is. */
 static void add_file_copies(struct gms__cost_sum *sum, const struct gms_cost_copies *copies,
 			    const uint64_t *by_size, const char *name)
@@ -186,7 +197,7 @@ static void add_file_copies(struct gms__cost_sum *sum, const struct gms_cost_cop
 	ns = of_copies(sum, copies, by_size, syscall_ns, name);
 	add(sum, GMS__COST_SYSCALLS, n, syscall_ns);
 	add_all(sum, GMS__COST_COPIES, sum_of(copies->bytes),
-		minus(ns, gms__times(n, syscall_ns)));
+		gms__plus(minus(ns, gms__times(n, syscall_ns)), of_cold(sum, copies)));
 }
 
 /* Work of the kernel that was measured with so many system calls and flushes in it. */

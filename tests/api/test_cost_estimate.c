@@ -99,10 +99,12 @@ static const struct row rows[] = {
 	{ OF(POOL, GUARD, IN), .pages = 1,
 	  COUNTS(1, 1, 0, 0, 0, PAGE), PARTS(40, 0, 0, 0, 0, PAGE) },
 	{ OF(PREAD, GUARD, IN), .pages = 1,
-	  COUNTS(1, 1, 1, 0, 0, PAGE), PARTS(40, 1, 0, 0, 0, 2 * PAGE) },
+	  COUNTS(1, 1, 1, 0, 0, PAGE), PARTS(40, 1, 0, 0, 0, 2 * PAGE + PAGE / 2) },
 	{ OF(PREAD, GUARD, OUT), .pages = 2,
-	  COUNTS(1, 1, 1, 0, 0, 2 * PAGE), PARTS(40, 1, 0, 0, 0, 6 * PAGE) },
+	  COUNTS(1, 1, 1, 0, 0, 2 * PAGE), PARTS(40, 1, 0, 0, 0, 6 * PAGE + PAGE) },
 	{ OF(PREAD, GUARD, BOTH), .pages = 1,
+	  COUNTS(1, 1, 2, 0, 0, 2 * PAGE), PARTS(40, 2, 0, 0, 0, 6 * PAGE) },
+	{ OF(PREAD, GUARD, BOTH), .pages = 1, .flags = GMS_COST_WARM,
 	  COUNTS(1, 1, 2, 0, 0, 2 * PAGE), PARTS(40, 2, 0, 0, 0, 5 * PAGE) },
 
 	/* One page, then five, then with threads, by each backing. */
@@ -821,7 +823,8 @@ START_TEST(advice_says_why)
 	/* Copies for nothing that is exposed: PREAD before POOL, which is the first. */
 	pattern.direction = GMS_COST_IN;
 	for (unsigned int i = 0; i < GMS_COST_SIZE_COUNT; i++)
-		model.pwrite_ns[i] = model.copy_cold_ns[i];
+		model.pwrite_ns[i] = model.copy_warm_ns[i];
+	pattern.flags = GMS_COST_WARM;
 	ck_assert_int_eq(gms_cost_advise(&model, &pattern, 1u << GMS_COST_POOL |
 					 1u << GMS_COST_PREAD, &advice), 0);
 	ck_assert_uint_eq(advice.runner_up_ns, advice.total_ns);

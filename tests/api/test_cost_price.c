@@ -213,10 +213,13 @@ static void add_up(const struct gms_cost_counts *a, struct gms_cost_counts *b)
 		to[i] += from[i];
 }
 
-/* Each kind of step is rounded up alone: 6 classes of 3 copies, 6 of turns. */
+/*
+ * Each kind of step is rounded up alone: 6 of turns, 6 classes of copies, and of those by
+ * file twice, warm, and cold less warm again.
+ */
 static bool is_but_rounded(uint64_t a, uint64_t b, uint64_t both)
 {
-	return both <= a + b && a + b - both <= 24;
+	return (both > a + b ? both - a - b : a + b - both) <= 6 * 7;
 }
 
 START_TEST(price_is_linear)	/* _i: backing, and whether threads run and all is warm */
