@@ -35,7 +35,11 @@ _gmemstate_replay()
 		COMPREPLY=($(compgen -W 'host example none' -- "$cur") $(compgen -f -- "$cur"))
 		compopt -o filenames
 		return ;;
-	--save-model | --json)
+	--svg)
+		COMPREPLY=($(compgen -d -- "$cur"))
+		compopt -o filenames
+		return ;;
+	--save-model | --json | --openmetrics)
 		COMPREPLY=($(compgen -f -- "$cur"))
 		compopt -o filenames
 		return ;;
@@ -46,8 +50,8 @@ _gmemstate_replay()
 		-*)
 			words='--strategy --profile --folio --by --ram --pool --batch-wait --form
 				--skip-bad --most-outstanding --realtime --jobs --model --save-model
-				--threads --ask --doorbell --backing --json --no-table --quiet --help
-				--version' ;;
+				--threads --ask --doorbell --backing --json --openmetrics --svg
+				--no-table --quiet --help --version' ;;
 		*)
 			COMPREPLY=($(compgen -f -- "$cur"))
 			compopt -o filenames

@@ -42,12 +42,17 @@ static int put(const struct report_run *run, const char *path,
 
 static int put_all(const struct options *options, const struct report_run *run)
 {
+	char why[WHY_BYTES] = "";
 	int failed = 0;
 
 	if (options->table)
 		failed |= put(run, "-", report_table);
 	if (options->json)
 		failed |= put(run, options->json, report_json);
+	if (options->openmetrics)
+		failed |= put(run, options->openmetrics, report_openmetrics);
+	if (options->svg && report_plots(run, options->svg, why, sizeof(why)))
+		failed |= complain(why);
 	return failed;
 }
 

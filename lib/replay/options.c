@@ -22,7 +22,7 @@ enum {
 	OPT_STRATEGY = 256, OPT_PROFILE, OPT_FOLIO, OPT_BY, OPT_RAM, OPT_POOL, OPT_BATCH_WAIT,
 	OPT_FORM, OPT_SKIP_BAD, OPT_MOST, OPT_REALTIME, OPT_JOBS, OPT_MODEL, OPT_SAVE_MODEL,
 	OPT_THREADS, OPT_ASK, OPT_DOORBELL, OPT_BACKING, OPT_JSON,
-	OPT_NO_TABLE, OPT_QUIET, OPT_VERSION
+	OPT_OPENMETRICS, OPT_SVG, OPT_NO_TABLE, OPT_QUIET, OPT_VERSION
 };
 
 static const struct option known[] = {
@@ -45,6 +45,8 @@ static const struct option known[] = {
 	{ "doorbell", required_argument, NULL, OPT_DOORBELL },
 	{ "backing", required_argument, NULL, OPT_BACKING },
 	{ "json", required_argument, NULL, OPT_JSON },
+	{ "openmetrics", required_argument, NULL, OPT_OPENMETRICS },
+	{ "svg", required_argument, NULL, OPT_SVG },
 	{ "no-table", no_argument, NULL, OPT_NO_TABLE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "help", no_argument, NULL, 'h' },
@@ -90,6 +92,8 @@ static void help(void)
 	      "\n"
 	      "What comes out\n"
 	      "  --json FILE          all numbers as JSON; - is the standard output\n"
+	      "  --openmetrics FILE   what to graph and compare, as OpenMetrics; - as above\n"
+	      "  --svg DIR            pictures, and index.html that shows them (gnuplot)\n"
 	      "  --no-table           no table on the standard output\n"
 	      "  --quiet              no bar while it runs\n"
 	      "  --help, --version\n", stdout);
@@ -492,6 +496,14 @@ static int take_option(struct parse *parse, int option, const char *value)
 		if (!strcmp(value, "-"))
 			options->table = false;
 		return 0;
+	case OPT_OPENMETRICS:
+		options->openmetrics = value;
+		if (!strcmp(value, "-"))
+			options->table = false;
+		return 0;
+	case OPT_SVG:
+		options->svg = value;
+		return 0;
 	default:
 		if (option >= OPT_MODEL && option <= OPT_BACKING)
 			return take_cost(parse, option, value);
@@ -510,6 +522,9 @@ static int finish(struct parse *parse, int argc, char **argv)
 		return complain("which trace?");
 	if (optind + 1 < argc)
 		return complain("one trace at a time, not \"%s\" as well", argv[optind + 1]);
+	if (parse->options->json && parse->options->openmetrics &&
+	    !strcmp(parse->options->json, "-") && !strcmp(parse->options->openmetrics, "-"))
+		return complain("--json and --openmetrics cannot both be the standard output");
 	parse->options->run.path = optind < argc ? argv[optind] : "-";
 	if (!lists->nstrategies)
 		err = add_strategies(lists, STRATEGIES);

@@ -21,6 +21,8 @@ struct options {
 	const char *model;		/* "host", "example", "none", or a file */
 	const char *save_model;
 	const char *json;
+	const char *openmetrics;
+	const char *svg;		/* a folder */
 	bool	 table;
 };
 
