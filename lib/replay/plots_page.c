@@ -130,7 +130,8 @@ static void see_break_even(struct out *out, const struct report_run *run)
 	char a[TEXT_BYTES];
 
 	out_print(out, "What one request costs by its length; a dot is where a strategy begins to "
-		  "be cheaper than bouncing, and the band above names the cheapest. ");
+		  "be cheaper than bouncing, as the legend says in words, and the band above "
+		  "names the cheapest. ");
 	if (reuse_ns)
 		out_print(out, "A page is taken to be used again after %s, as pages of the trace "
 			  "were on average.", text_ns(a, (double)reuse_ns));

@@ -62,7 +62,9 @@ static void pen(struct out *out, const struct report_run *run, uint32_t r)
 
 	for (uint32_t i = 0; i < r; i++)
 		before += run->report[i].setup.strategy == strategy;
-	out_print(out, "lc rgb '%s' lw 2 dt %s", colours[strategy], dashes[before % 4]);
+	/* gnuplot 5.4's svg misses that one arrow differs from the last in its dashes alone. */
+	out_print(out, "lc rgb '%s' lw %.2f dt %s", colours[strategy], 2 + 0.01 * before,
+		  dashes[before % 4]);
 }
 
 /* Pixels of the longest name of a replay. */
@@ -477,12 +479,43 @@ static const char *whole_bytes(char *text, uint64_t bytes)
 	return text;
 }
 
+/* The first length above that at which bouncing is cheaper again; 0: none that is drawn. */
+static uint64_t loses_at(const struct report_run *run, uint32_t r, uint64_t bytes)
+{
+	struct gms_cost_estimate ours, bounce;
+	struct gms_cost_pattern pattern;
+
+	plots_pattern(run, &run->report[r], &pattern);
+	for (; bytes <= PLOTS_MOST_BYTES; bytes += PLOTS_LEAST_BYTES * (1 + bytes / 131072)) {
+		pattern.bytes = bytes;
+		GMS_INIT(&bounce);
+		if (!request_ns(run, r, bytes, &ours) ||
+		    gms_cost_estimate(&run->model, &pattern, GMS_COST_BOUNCE, &bounce))
+			return 0;
+		if (ours.total_ns > bounce.total_ns)
+			return bytes;
+	}
+	return 0;
+}
+
+static void where_cheaper(const struct report_run *run, uint32_t r, uint64_t bytes, char *text,
+			  size_t room)
+{
+	const uint64_t end = loses_at(run, r, bytes);
+	char from[TEXT_BYTES], to[TEXT_BYTES];
+
+	if (end)
+		snprintf(text, room, "%s to %s", whole_bytes(from, bytes), whole_bytes(to, end));
+	else
+		snprintf(text, room, "from %s on", whole_bytes(from, bytes));
+}
+
 static void break_even_legend(struct out *out, const struct report_run *run, double right)
 {
 	for (uint32_t r = 0; r < run->nreports; r++) {
 		const struct report *report = &run->report[r];
 		struct gms_cost_estimate at;
-		char number[TEXT_BYTES], more[TEXT_BYTES + 40] = "";
+		char more[2 * TEXT_BYTES + 8] = "";
 
 		if (!request_ns(run, r, PLOTS_LEAST_BYTES, &at)) {
 			snprintf(more, sizeof(more), "not known");
@@ -492,8 +525,7 @@ static void break_even_legend(struct out *out, const struct report_run *run, dou
 			if (bytes == UINT64_MAX)
 				snprintf(more, sizeof(more), "never beats bounce");
 			else if (bytes)
-				snprintf(more, sizeof(more), "from %s on",
-					 whole_bytes(number, bytes));
+				where_cheaper(run, r, bytes, more, sizeof(more));
 			if (bytes && bytes <= PLOTS_MOST_BYTES && request_ns(run, r, bytes, &at))
 				out_print(out, "set object circle at first %" PRIu64 ",%" PRIu64
 					  " size screen 0.008 noclip fc rgb '%s' fs solid front\n",
