@@ -50,8 +50,8 @@ _gmemstate_replay()
 		-*)
 			words='--strategy --profile --folio --by --ram --pool --batch-wait --form
 				--skip-bad --most-outstanding --realtime --jobs --model --save-model
-				--threads --ask --doorbell --backing --json --openmetrics --svg
-				--no-table --quiet --help --version' ;;
+				--threads --ask --doorbell --backing --guest-memfd --warm --json
+				--openmetrics --svg --no-table --quiet --help --version' ;;
 		*)
 			COMPREPLY=($(compgen -f -- "$cur"))
 			compopt -o filenames

@@ -134,8 +134,11 @@ static void model(struct out *out, const struct report_run *run)
 	}
 	out_print(out, "{");
 	named(out, "name", run->model_name);
-	out_print(out, ", \"ask\": \"%s\", \"doorbell\": \"%s\", \"vcpus_beside\": %" PRIu32,
-		  asks[run->pattern.ask], asks[run->pattern.doorbell], run->pattern.threads);
+	out_print(out, ", \"ask\": \"%s\", \"doorbell\": \"%s\", \"vcpus_beside\": %" PRIu32
+		  ", \"guest_memfd\": %s, \"warm\": %s", asks[run->pattern.ask],
+		  asks[run->pattern.doorbell], run->pattern.threads,
+		  run->pattern.flags & GMS_COST_GUEST_MEMFD ? "true" : "false",
+		  run->pattern.flags & GMS_COST_WARM ? "true" : "false");
 	for (uint32_t i = 0; !gms_cost_item_at(&run->model, i, &item); i++) {
 		if (item.value)
 			out_print(out, ",\n    \"%s\": %" PRIu64, item.name, item.value);
@@ -264,7 +267,8 @@ static void copies(struct out *out, const char *key, const struct gms_cost_copie
 static void steps(struct out *out, const struct gms_cost_counts *from)
 {
 	out_print(out, ",\n    \"steps\": {\"requests\": %" PRIu64 ", \"doorbells\": %" PRIu64
-		  ", \"asks\": %" PRIu64, from->requests, from->doorbells, from->asks);
+		  ", \"asks\": %" PRIu64 ", \"used_pages\": %" PRIu64, from->requests,
+		  from->doorbells, from->asks, from->used_pages);
 	turns(out, "to_shared", &from->to_shared);
 	turns(out, "to_private", &from->to_private);
 	copies(out, "copied", &from->copied);

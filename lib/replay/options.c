@@ -21,7 +21,7 @@
 enum {
 	OPT_STRATEGY = 256, OPT_PROFILE, OPT_FOLIO, OPT_BY, OPT_RAM, OPT_POOL, OPT_BATCH_WAIT,
 	OPT_FORM, OPT_SKIP_BAD, OPT_MOST, OPT_REALTIME, OPT_JOBS, OPT_MODEL, OPT_SAVE_MODEL,
-	OPT_THREADS, OPT_ASK, OPT_DOORBELL, OPT_BACKING, OPT_JSON,
+	OPT_THREADS, OPT_ASK, OPT_DOORBELL, OPT_GUEST_MEMFD, OPT_WARM, OPT_BACKING, OPT_JSON,
 	OPT_OPENMETRICS, OPT_SVG, OPT_NO_TABLE, OPT_QUIET, OPT_VERSION
 };
 
@@ -44,6 +44,8 @@ static const struct option known[] = {
 	{ "ask", required_argument, NULL, OPT_ASK },
 	{ "doorbell", required_argument, NULL, OPT_DOORBELL },
 	{ "backing", required_argument, NULL, OPT_BACKING },
+	{ "guest-memfd", no_argument, NULL, OPT_GUEST_MEMFD },
+	{ "warm", no_argument, NULL, OPT_WARM },
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "openmetrics", required_argument, NULL, OPT_OPENMETRICS },
 	{ "svg", required_argument, NULL, OPT_SVG },
@@ -89,6 +91,8 @@ static void help(void)
 	      "  --ask NAME           who hears a wish to convert: vmm, kernel, none (vmm)\n"
 	      "  --doorbell NAME      who hears of a request: vmm, kernel, none (kernel)\n"
 	      "  --backing NAME       guard, mprotect, attributes, in-place (as the profile does)\n"
+	      "  --guest-memfd        the guest maps what turned private again, by a fault each\n"
+	      "  --warm               what is copied is in the cache\n"
 	      "\n"
 	      "What comes out\n"
 	      "  --json FILE          all numbers as JSON; - is the standard output\n"
@@ -411,6 +415,12 @@ static int take_cost(struct parse *parse, int option, const char *value)
 		return want_name("ask", value, asks, GMS_COST_ASKS, &pattern->ask);
 	case OPT_DOORBELL:
 		return want_name("doorbell", value, asks, GMS_COST_ASKS, &pattern->doorbell);
+	case OPT_GUEST_MEMFD:
+		pattern->flags |= GMS_COST_GUEST_MEMFD | GMS_COST_GUEST_FAULTS;
+		return 0;
+	case OPT_WARM:
+		pattern->flags |= GMS_COST_WARM;
+		return 0;
 	default:	/* OPT_BACKING */
 		parse->backing_given = true;
 		return want_name("backing", value, backings, GMS_COST_BACKINGS, &pattern->backing);

@@ -10,6 +10,8 @@
 #include <string.h>
 
 #define FIRST_HELD	1024u
+/* Runs that a return tells; what is beyond, of large budgets, is taken as not used again. */
+#define RUNS_MOST	65536u
 
 static const struct replay_ops *const strategies[GMS_COST_STRATEGIES] = {
 	[GMS_COST_BOUNCE] = &replay_pool_ops,
@@ -43,6 +45,32 @@ void replay_count_turn(struct gms_cost_turns *turns, const struct gms_lend_resul
 	}
 }
 
+void replay_count_map(struct replay *replay, uint64_t gpa, uint64_t bytes, uint32_t dir)
+{
+	const uint64_t npages = used_take(&replay->used, gpa, bytes);
+
+	if (dir & TRACE_TO_DEVICE)
+		replay->report->counts.used_pages += npages;
+}
+
+int replay_count_private(struct replay *replay, const struct gms_lend_result *result)
+{
+	const uint64_t n = result->nruns < RUNS_MOST ? result->nruns : RUNS_MOST;
+
+	if (!n)
+		return 0;
+	replay_count_turn(&replay->report->counts.to_private, result);
+	return replay_fail(replay, "keeping what turned",
+			   used_turned(&replay->used, result->runs, n));
+}
+
+void replay_count_unmap(struct replay *replay, const struct replay_step *step)
+{
+	if (step->dir & TRACE_FROM_DEVICE)
+		replay->report->counts.used_pages +=
+			used_take(&replay->used, step->address, step->bytes);
+}
+
 void replay_count_contents(struct replay *replay, uint64_t bytes, uint32_t dir)
 {
 	const uint64_t n = dir == TRACE_BOTH ? 2 : 1;
@@ -72,6 +100,7 @@ int replay_make(struct replay *replay, const struct replay_opts *opts, struct re
 		.idle_ns = opts->setup.idle_ns,
 		.ram_bytes = opts->ram_bytes,
 	};
+	int err;
 
 	*replay = (struct replay){
 		.ops = strategies[opts->setup.strategy], .opts = *opts, .report = report,
@@ -80,7 +109,15 @@ int replay_make(struct replay *replay, const struct replay_opts *opts, struct re
 	GMS_INIT(&replay->blank);
 	GMS_INIT(&report->counts);
 	GMS_INIT(&report->cost);
-	return replay_fail(replay, "making its guest", world_make(&replay->world, &world));
+	err = world_make(&replay->world, &world);
+	if (!err)
+		err = used_init(&replay->used, replay->world.ngib);
+	replay->returned = replay->blank;
+	replay->returned.run_capacity = RUNS_MOST;
+	replay->returned.runs = malloc(RUNS_MOST * sizeof(*replay->returned.runs));
+	if (!err && !replay->returned.runs)
+		err = -ENOMEM;
+	return replay_fail(replay, "making its guest", err);
 }
 
 void replay_drop(struct replay *replay)
@@ -88,6 +125,8 @@ void replay_drop(struct replay *replay)
 	if (replay->ops && replay->ops->drop)
 		replay->ops->drop(replay);
 	world_drop(&replay->world);
+	used_drop(&replay->used);
+	free(replay->returned.runs);
 	free(replay->held);
 	replay->held = NULL;
 }

@@ -17,6 +17,7 @@
 #include "replay/match.h"
 #include "replay/pool.h"
 #include "replay/report.h"
+#include "replay/used.h"
 #include "replay/world.h"
 
 struct replay;
@@ -58,6 +59,7 @@ struct replay_batch {
 	gms_loan_id *id;	/* theirs, when they are made */
 	uint32_t nwant;
 	gms_loan_id *back;
+	struct replay_step *back_step;	/* of each */
 	uint64_t back_bytes_sum;
 	uint32_t nback;
 	uint64_t want_ns, back_ns;	/* since when the first waits */
@@ -81,6 +83,8 @@ struct replay {
 	struct replay_pool pool;
 	struct replay_batch batch;
 	struct gms_lend_result blank;	/* for each call */
+	struct gms_lend_result returned;	/* the same, with room for runs */
+	struct used used;
 	struct report *report;
 	bool	 begun;
 	uint64_t bytes_mapped;
@@ -105,6 +109,12 @@ extern const struct replay_ops replay_lend_ops, replay_batch_ops, replay_pool_op
 /* For strategies. */
 int  replay_fail(struct replay *replay, const char *doing, int err);
 void replay_count_turn(struct gms_cost_turns *turns, const struct gms_lend_result *result);
+/* The guest writes what a device is to read: faults, if the pages had turned private. */
+void replay_count_map(struct replay *replay, uint64_t gpa, uint64_t bytes, uint32_t dir);
+/* What turned private by a call; *result has its runs. */
+int  replay_count_private(struct replay *replay, const struct gms_lend_result *result);
+/* The guest looks at what a device wrote. */
+void replay_count_unmap(struct replay *replay, const struct replay_step *step);
 /* A map's bytes, if turning its pages shared loses them and the VMM has to copy. */
 void replay_count_contents(struct replay *replay, uint64_t bytes, uint32_t dir);
 

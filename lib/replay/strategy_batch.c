@@ -28,8 +28,9 @@ static int begin(struct replay *replay)
 	batch->slot = calloc(n, sizeof(*batch->slot));
 	batch->id = calloc(n, sizeof(*batch->id));
 	batch->back = calloc(n, sizeof(*batch->back));
+	batch->back_step = calloc(n, sizeof(*batch->back_step));
 	batch->wait_ns = replay->opts.batch_wait_ns;
-	if (!batch->want || !batch->slot || !batch->id || !batch->back)
+	if (!batch->want || !batch->slot || !batch->id || !batch->back || !batch->back_step)
 		return replay_fail(replay, "making batches", -ENOMEM);
 	return 0;
 }
@@ -40,6 +41,7 @@ static void drop(struct replay *replay)
 	free(replay->batch.slot);
 	free(replay->batch.id);
 	free(replay->batch.back);
+	free(replay->batch.back_step);
 }
 
 static int lend_all(struct replay *replay)
@@ -55,9 +57,13 @@ static int lend_all(struct replay *replay)
 	if (err)
 		return replay_fail(replay, "lending a batch", err);
 	for (uint32_t i = 0; i < batch->nwant; i++) {
+		const struct gms_loan_want *want = &batch->want[i];
+
 		replay->held[batch->slot[i]].loan = batch->id[i];
-		if (result.changed_pages)
-			replay_count_contents(replay, batch->want[i].bytes, batch->want[i].dir);
+		if (!result.changed_pages)
+			continue;
+		replay_count_map(replay, want->gpa, want->bytes, want->dir);
+		replay_count_contents(replay, want->bytes, want->dir);
 	}
 	counts->asks++;
 	counts->doorbells += batch->rings != 0;
@@ -69,7 +75,7 @@ static int lend_all(struct replay *replay)
 
 static int return_all(struct replay *replay)
 {
-	struct gms_lend_result result = replay->blank;
+	struct gms_lend_result result = replay->returned;
 	struct replay_batch *batch = &replay->batch;
 	int err;
 
@@ -79,10 +85,12 @@ static int return_all(struct replay *replay)
 	if (err)
 		return replay_fail(replay, "returning a batch", err);
 	replay->report->counts.asks++;
-	replay_count_turn(&replay->report->counts.to_private, &result);
+	err = replay_count_private(replay, &result);
+	for (uint32_t i = 0; !err && result.nruns && i < batch->nback; i++)
+		replay_count_unmap(replay, &batch->back_step[i]);
 	batch->nback = 0;
 	batch->back_bytes_sum = 0;
-	return 0;
+	return err;
 }
 
 static int map(struct replay *replay, const struct replay_step *step)
@@ -115,6 +123,7 @@ static int unmap(struct replay *replay, const struct replay_step *step)
 		return err;
 	if (!batch->nback)
 		batch->back_ns = step->time_ns;
+	batch->back_step[batch->nback] = *step;
 	batch->back[batch->nback++] = replay->held[step->slot].loan;
 	batch->back_bytes_sum += step->bytes;
 	return batch->nback == replay->opts.setup.batch ? return_all(replay) : 0;

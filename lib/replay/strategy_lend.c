@@ -22,6 +22,7 @@ static int map(struct replay *replay, const struct replay_step *step)
 	counts->doorbells += step->rings;
 	counts->asks += replay->opts.setup.strategy != GMS_COST_PERSISTENT || result.changed_pages;
 	if (result.changed_pages) {
+		replay_count_map(replay, step->address, step->bytes, step->dir);
 		replay_count_turn(&counts->to_shared, &result);
 		replay_count_contents(replay, step->bytes, step->dir);
 	}
@@ -31,14 +32,18 @@ static int map(struct replay *replay, const struct replay_step *step)
 static int unmap(struct replay *replay, const struct replay_step *step)
 {
 	struct gms_cost_counts *counts = &replay->report->counts;
-	struct gms_lend_result result = replay->blank;
-	const int err = gms_return(replay->world.space, replay->held[step->slot].loan, &result);
+	const uint32_t strategy = replay->opts.setup.strategy;
+	struct gms_lend_result result = replay->returned;
+	int err = gms_return(replay->world.space, replay->held[step->slot].loan, &result);
 
 	if (err)
 		return replay_fail(replay, "returning", err);
-	counts->asks += replay->opts.setup.strategy != GMS_COST_PERSISTENT;
-	replay_count_turn(&counts->to_private, &result);
-	return 0;
+	counts->asks += strategy != GMS_COST_PERSISTENT;
+	err = replay_count_private(replay, &result);
+	/* What LAZY takes back is what the guest looked at long ago. */
+	if (!err && result.nruns && strategy == GMS_COST_CONVERT)
+		replay_count_unmap(replay, step);
+	return err;
 }
 
 const struct replay_ops replay_lend_ops = {

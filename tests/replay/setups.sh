@@ -110,6 +110,13 @@ for key in eager:
 		sys.exit(f"{key}: {eager[key]}, {batch.get(key)}")
 END
 
+# What the guest loses as well costs it faults; what is in the cache is copied sooner.
+replay --strategy eager,pool "$work/part"
+eager=$(value cost_ns.eager) pool=$(value replays.pool.cost.copies_ns)
+replay --strategy eager,pool --guest-memfd --warm "$work/part"
+[ "$(value cost_ns.eager)" -gt "$eager" ] || fail "--guest-memfd"
+[ "$(value replays.pool.cost.copies_ns)" -lt "$pool" ] || fail "--warm"
+
 # Every profile can be replayed.
 for profile in generic kvm-attrs gmem-inplace gmem-hugetlb no-direct-map secretmem snp tdx pkvm cca; do
 	replay --strategy bounce,eager,batch --profile "$profile" "$work/part"

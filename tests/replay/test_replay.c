@@ -88,6 +88,39 @@ START_TEST(eager_shows_a_page_as_long_as_it_is_lent)
 	ck_assert_uint_eq(report->counts.asks, 4);
 	ck_assert_uint_eq(report->counts.to_shared.lone_runs, 1);
 	ck_assert_uint_eq(report->counts.to_private.lone_pages, 1);
+	ck_assert_uint_eq(report->counts.used_pages, 1);	/* the device wrote to it */
+	free(report);
+}
+END_TEST
+
+/* What the driver writes for the next request, it writes into a page that turned private. */
+START_TEST(a_page_is_used_once_after_it_turned_private)
+{
+	const struct replay_step steps[] = {
+		step(0, TRACE_MAP, 0, 0x1fff, 2, TRACE_TO_DEVICE),
+		step(1, TRACE_UNMAP, 0, 0x1fff, 2, TRACE_TO_DEVICE),
+		step(2, TRACE_MAP, 0, 0x1000, 1, TRACE_FROM_DEVICE),
+		step(3, TRACE_UNMAP, 0, 0x1000, 1, TRACE_FROM_DEVICE),
+		step(4, TRACE_MAP, 0, 0x1000, 8192, TRACE_TO_DEVICE),
+		step(5, TRACE_UNMAP, 0, 0x1000, 8192, TRACE_TO_DEVICE),
+	};
+	/* At 3 the first page, at 4 the second; nobody uses the two of 5. */
+	const struct replay_opts eager = opts_of(GMS_COST_CONVERT);
+	struct replay_opts lazy = opts_of(GMS_COST_LAZY);
+	struct report *report = replay_all(&eager, steps, 6, 10);
+
+	ck_assert_uint_eq(report->page_transitions_to_private, 5);
+	ck_assert_uint_eq(report->counts.used_pages, 2);
+	free(report);
+
+	/* All stay shared, or what the guest looked at before it is taken back. */
+	report = replay_all(&lazy, steps, 6, 10);
+	ck_assert_uint_eq(report->counts.used_pages, 0);
+	free(report);
+	lazy.setup.idle_pages = 0;
+	report = replay_all(&lazy, steps, 6, 10);
+	ck_assert_uint_eq(report->page_transitions_to_private, 5);
+	ck_assert_uint_eq(report->counts.used_pages, 2);
 	free(report);
 }
 END_TEST
@@ -268,6 +301,8 @@ START_TEST(every_strategy_agrees_on_what_is_lent)
 		ck_assert_uint_eq(report[i]->page_transitions_to_shared -
 				  report[i]->page_transitions_to_private,
 				  report[i]->pages_exposed_end);
+		ck_assert_uint_le(report[i]->counts.used_pages,
+				  report[i]->page_transitions_to_private);
 	}
 	/* A batch shows at the end what eager does, and converts less often. */
 	ck_assert_uint_eq(report[GMS_COST_CONVERT_BATCH]->pages_exposed_end,
@@ -354,6 +389,7 @@ int main(void)
 	      *out = tcase_create("output");
 
 	tcase_add_test(hand, eager_shows_a_page_as_long_as_it_is_lent);
+	tcase_add_test(hand, a_page_is_used_once_after_it_turned_private);
 	tcase_add_test(hand, keep_asks_for_what_is_new);
 	tcase_add_test(hand, bounce_copies_twice_what_goes_that_way);
 	tcase_add_test(hand, a_pool_that_is_full_grows);
