@@ -159,6 +159,33 @@ START_TEST(folios_are_told_of)
 }
 END_TEST
 
+/* All folios of a GiB that one mark stands for, and a scan that makes them whole. */
+START_TEST(a_mark_for_many_folios_is_told_of)
+{
+	struct gms_space_opts opts;
+	struct gms_space *space = NULL;
+	struct fx_mem mem;
+	uint64_t at;
+
+	fx_mem_init(&mem);
+	GMS_INIT(&opts);
+	opts.mem = &mem.ops;
+	opts.split = GMS_SPLIT_ALL_4K;
+	opts.merge = GMS_MERGE_EXPLICIT;
+	opts.flags = GMS_SPACE_TRACK_CHANGES;
+	ck_assert_int_eq(gms_space_new(&space, &opts), 0);
+	fx_region(space, FX_RANGE(0, 2 * FX_1G), GMS_ORDER_2M, 0, NULL);
+	ck_assert_int_eq(gms_share(space, FX_RANGE(FX_1G, FX_1G), NULL), 0);
+	ck_assert_int_eq(gms_unshare(space, FX_RANGE(FX_1G, FX_1G), NULL), 0);
+	ck_assert_uint_eq(fx_order_at(space, FX_1G), 0);
+	at = generation(space);
+	ck_assert_int_eq(gms_merge_scan(space, UINT64_MAX, NULL), 0);
+	ck_assert_uint_eq(fx_order_at(space, FX_1G), 9);
+	is_told(space, at, FX_RANGE(FX_1G, FX_1G));
+	fx_space_done(space, &mem);
+}
+END_TEST
+
 /* A page that is frozen once more does not change its state. */
 START_TEST(freeze_counts_are_told_of)
 {
@@ -398,6 +425,7 @@ int main(void)
 	tcase_add_loop_test(tc, a_change_is_told_of_in_blocks, 18, 19);
 	tcase_add_test(tc, what_came_to_nothing_may_be_told_of);
 	tcase_add_test(tc, folios_are_told_of);
+	tcase_add_test(tc, a_mark_for_many_folios_is_told_of);
 	tcase_add_test(tc, freeze_counts_are_told_of);
 	tc = fx_case(s, "regions");
 	tcase_add_test(tc, a_new_region_is_told_of_whole);
