@@ -207,7 +207,7 @@ function put_json(    s, set, i, k, cell, part, sep, key) {
 }
 
 function put_markdown(    s, set, m, i, k, cell, part, other, order, norder, memory, row, seen) {
-	printf "Measured on %s on %s%s, %d CPUs, Linux %s; the medians of %d rounds, in %d s; load\naverage of 5 minutes at the end: %s, of which 1 is the measurement's own.\n\n",
+	printf "Measured on %s on %s%s, %d CPUs, Linux %s;\nthe medians of %d rounds, in %d s; load average of 5 minutes at the end: %s, of which 1 is\nthe measurement's own.\n\n",
 		day, (virtual ? "a virtual machine on " : ""), cpu, cpus, kernel, rounds, took,
 		load >markdown
 	print "| choose among | cells | the advice was the measured best | or within 10 % | worst loss |" >markdown
@@ -220,7 +220,7 @@ function put_markdown(    s, set, m, i, k, cell, part, other, order, norder, mem
 	print "\n| estimate of | median error | worst |\n|---|---|---|" >markdown
 	for (k = 1; k <= nnames; k++)
 		if (error_n[names[k]] && names[k] != "pool")
-			printf "| %s | %.0f %% | %+.0f %% |\n", names[k],
+			printf "| %s | %.0f %% | %+.0f %% |\n", short(names[k]),
 				100 * error_median[names[k]], 100 * error_worst[names[k]] >markdown
 	for (m = 1; m <= 2; m++) {
 		memory = m == 1 ? "guest_memfd" : "memfd"
@@ -247,9 +247,10 @@ function put_markdown(    s, set, m, i, k, cell, part, other, order, norder, mem
 			cell = memory SUBSEP part[2] SUBSEP "out" SUBSEP part[1]
 			other = memory SUBSEP part[2] SUBSEP "in" SUBSEP part[1]
 			printf "| %s | %s | %s | %s | %.0f %% | %s | %s | %.0f %% |\n",
-				size_text(part[1]), reuse_text(part[2]), advised["any", cell],
-				best_of["any", cell], 100 * loss["any", cell], advised["any", other],
-				best_of["any", other], 100 * loss["any", other] >markdown
+				size_text(part[1]), reuse_text(part[2]),
+				short(advised["any", cell]), short(best_of["any", cell]),
+				100 * loss["any", cell], short(advised["any", other]),
+				short(best_of["any", other]), 100 * loss["any", other] >markdown
 		}
 	}
 }
