@@ -176,6 +176,7 @@ static int point_now(const struct replay *replay, const struct gms_lend_gauges *
 static int move(struct replay *replay, uint64_t then_ns, bool last)
 {
 	struct report_series *series = &replay->report->series;
+	const bool due = series_is_due(series, then_ns);
 	struct gms_lend_gauges gauges;
 	struct report_point point;
 	uint64_t slack;
@@ -191,9 +192,9 @@ static int move(struct replay *replay, uint64_t then_ns, bool last)
 	replay->slack_byte_ns += (double)slack * (double)(then_ns - replay->world.now_ns);
 	if (gauges.shared_pages > replay->interval_shared_max)
 		replay->interval_shared_max = gauges.shared_pages;
-	if (!err && (last || then_ns >= series_due_ns(series))) {
+	if (!err && (last || due)) {
 		err = point_now(replay, &gauges, slack, &point);
-		if (then_ns >= series_due_ns(series))
+		if (due)
 			series_fill(series, then_ns, &point);
 		if (last)
 			series_end(series, &point);
@@ -211,7 +212,7 @@ static int advance(struct replay *replay, uint64_t then_ns)
 	while (!err && replay->ops->due_ns) {
 		const uint64_t due_ns = replay->ops->due_ns(replay);
 
-		if (due_ns > then_ns)
+		if (due_ns > then_ns || due_ns == UINT64_MAX)
 			break;
 		if (due_ns > replay->world.now_ns)
 			err = move(replay, due_ns, false);

@@ -11,6 +11,7 @@
 #ifndef GMS_REPLAY_REPLAY_H
 #define GMS_REPLAY_REPLAY_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -120,8 +121,8 @@ void replay_count_contents(struct replay *replay, uint64_t bytes, uint32_t dir);
 
 /* series.c */
 void series_begin(struct report_series *series, uint64_t start_ns);
-/* When the next point ends. */
-uint64_t series_due_ns(const struct report_series *series);
+/* Has the next point ended by then? */
+bool series_is_due(const struct report_series *series, uint64_t now_ns);
 /* All points that end by then, equal but for the first's shared_pages_max. */
 void series_fill(struct report_series *series, uint64_t now_ns, const struct report_point *point);
 /* One more, for what is left. */

@@ -16,13 +16,13 @@ void series_begin(struct report_series *series, uint64_t start_ns)
 	series->npoints = 0;
 }
 
-uint64_t series_due_ns(const struct report_series *series)
+bool series_is_due(const struct report_series *series, uint64_t now_ns)
 {
 	const uint64_t n = (uint64_t)series->npoints + 1;
 
-	if (series->interval_ns > (UINT64_MAX - series->start_ns) / n)
-		return UINT64_MAX;
-	return series->start_ns + n * series->interval_ns;
+	/* One that would end after the last time there can be never does. */
+	return series->interval_ns <= (UINT64_MAX - series->start_ns) / n &&
+	       series->start_ns + n * series->interval_ns <= now_ns;
 }
 
 static void halve(struct report_series *series)
@@ -38,11 +38,12 @@ static void halve(struct report_series *series)
 	series->interval_ns *= 2;
 }
 
+/* It is halved as soon as it is full: so the next point ends at a whole interval. */
 static void put(struct report_series *series, const struct report_point *point)
 {
+	series->point[series->npoints++] = *point;
 	if (series->npoints == REPORT_POINTS)
 		halve(series);
-	series->point[series->npoints++] = *point;
 }
 
 void series_fill(struct report_series *series, uint64_t now_ns, const struct report_point *point)
@@ -51,7 +52,7 @@ void series_fill(struct report_series *series, uint64_t now_ns, const struct rep
 
 	put(series, point);
 	still.shared_pages_max = point->shared_pages;
-	while (series_due_ns(series) <= now_ns)
+	while (series_is_due(series, now_ns))
 		put(series, &still);
 }
 

@@ -327,7 +327,7 @@ START_TEST(a_series_halves_its_resolution_and_keeps_its_totals)
 	struct report_series *series = calloc(1, sizeof(*series));
 	struct report_point point = { 0 };
 	uint64_t now_ns = START_NS, most = 0;
-	bool ordered = true;
+	bool ordered = true, exact = true;
 
 	ck_assert_ptr_nonnull(series);
 	series_begin(series, START_NS);
@@ -336,13 +336,17 @@ START_TEST(a_series_halves_its_resolution_and_keeps_its_totals)
 		point.commits = i;
 		point.shared_pages = i % 7;
 		point.shared_pages_max = i % 1000;
-		if (now_ns >= series_due_ns(series))
+		if (series_is_due(series, now_ns))
 			series_fill(series, now_ns, &point);
 	}
 	point.commits++;
 	series_end(series, &point);
 	ck_assert_uint_le(series->npoints, REPORT_POINTS);
 	ck_assert_uint_ge(series->npoints, REPORT_POINTS / 2);
+	/* One a step of time: a point has what was there when it ends. */
+	for (uint32_t i = 0; i + 1 < series->npoints; i++)
+		exact &= series->point[i].commits == (i + 1) * (series->interval_ns >> 20);
+	ck_assert(exact);
 	for (uint32_t i = 1; i < series->npoints; i++) {
 		ordered &= series->point[i].commits >= series->point[i - 1].commits;
 		if (series->point[i].shared_pages_max > most)
@@ -355,8 +359,26 @@ START_TEST(a_series_halves_its_resolution_and_keeps_its_totals)
 	/* A gap of centuries. */
 	series_fill(series, UINT64_MAX - 1, &point);
 	ck_assert_uint_le(series->npoints, REPORT_POINTS);
-	ck_assert_uint_gt(series_due_ns(series), UINT64_MAX - 1);
+	ck_assert(!series_is_due(series, UINT64_MAX - 1));
+	/* No time is later, and nothing is due then that is not due at all. */
+	series_fill(series, UINT64_MAX, &point);
+	ck_assert_uint_le(series->npoints, REPORT_POINTS);
 	free(series);
+}
+END_TEST
+
+START_TEST(the_last_time_there_can_be_is_an_end)	/* _i: a strategy */
+{
+	const struct replay_opts opts = opts_of((uint32_t)_i);
+	const struct replay_step steps[] = {
+		step(0, TRACE_MAP, 0, 0x1000, 4096, TRACE_TO_DEVICE),
+		step(UINT64_MAX - START_NS, TRACE_MAP, 1, 0x3000, 4096, TRACE_TO_DEVICE),
+		step(UINT64_MAX - START_NS, TRACE_UNMAP, 0, 0x1000, 4096, TRACE_TO_DEVICE),
+	};
+	struct report *report = replay_all(&opts, steps, 3, UINT64_MAX - START_NS);
+
+	ck_assert_uint_eq(report->loans_never_returned, _i != GMS_COST_PREAD);
+	free(report);
 }
 END_TEST
 
@@ -394,6 +416,7 @@ int main(void)
 	tcase_add_test(hand, bounce_copies_twice_what_goes_that_way);
 	tcase_add_test(hand, a_pool_that_is_full_grows);
 	tcase_add_test(hand, a_batch_goes_when_it_is_full_or_late_or_needed);
+	tcase_add_loop_test(hand, the_last_time_there_can_be_is_an_end, 0, GMS_COST_STRATEGIES);
 	suite_add_tcase(s, hand);
 	tcase_add_loop_test(any, every_strategy_agrees_on_what_is_lent, 0, 4);
 	tcase_set_timeout(any, 60);
