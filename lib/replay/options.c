@@ -238,27 +238,47 @@ static int want_strategy(const char *text, struct replay_setup *setup)
 
 static int add_strategy(struct lists *lists, const char *text)
 {
-	for (uint32_t i = 0; i < lists->nstrategies; i++) {
-		if (!strcmp(lists->strategy[i].name, text))
-			return complain("--strategy %s, twice", text);
-	}
+	struct replay_setup *new = &lists->strategy[lists->nstrategies];
+
 	if (lists->nstrategies == LIST_MOST)
 		return complain("more than %u strategies", LIST_MOST);
-	return want_strategy(text, &lists->strategy[lists->nstrategies++]);
+	if (want_strategy(text, new))
+		return -EINVAL;
+	for (uint32_t i = 0; i < lists->nstrategies; i++) {
+		const struct replay_setup *old = &lists->strategy[i];
+
+		/* Numbers that a strategy does not take are the same in all. */
+		if (old->strategy == new->strategy && old->batch == new->batch &&
+		    old->idle_pages == new->idle_pages && old->idle_ns == new->idle_ns)
+			return complain("--strategy %s, twice", text);
+	}
+	lists->nstrategies++;
+	return 0;
+}
+
+/* A number behind those that a list has, if it has it not. */
+static int add_number(uint32_t *list, uint32_t *n, uint32_t value, const char *option,
+		      const char *text)
+{
+	for (uint32_t i = 0; i < *n; i++) {
+		if (list[i] == value)
+			return complain("--%s %s, twice", option, text);
+	}
+	if (*n == LIST_MOST)
+		return complain("--%s: more than %u", option, LIST_MOST);
+	list[(*n)++] = value;
+	return 0;
 }
 
 static int add_profile(struct lists *lists, const char *text)
 {
 	struct gms_profile_info info;
 
-	if (lists->nprofiles == LIST_MOST)
-		return complain("more than %u profiles", LIST_MOST);
 	for (uint32_t i = 0; i < GMS_PROFILE_COUNT; i++) {
 		GMS_INIT(&info);
 		if (gms_profile_info(i, &info) || strcmp(info.name, text))
 			continue;
-		lists->profile[lists->nprofiles++] = i;
-		return 0;
+		return add_number(lists->profile, &lists->nprofiles, i, "profile", text);
 	}
 	fputs(NAME ": profiles are", stderr);
 	for (uint32_t i = 0; i < GMS_PROFILE_COUNT; i++) {
@@ -276,12 +296,9 @@ static int add_folio(struct lists *lists, const char *text)
 	static const char *const names[] = { "4k", "2m", "1g" };
 	uint32_t which = 0;
 
-	if (lists->nfolios == LIST_MOST)
-		return complain("more than %u sizes of folios", LIST_MOST);
 	if (want_name("folio", text, names, 3, &which))
 		return -EINVAL;
-	lists->folio[lists->nfolios++] = orders[which];
-	return 0;
+	return add_number(lists->folio, &lists->nfolios, orders[which], "folio", text);
 }
 
 /* In a list, what begins with a digit goes on with what stands before: "lazy=256,5". */
@@ -535,6 +552,8 @@ static int finish(struct parse *parse, int argc, char **argv)
 	if (parse->options->json && parse->options->openmetrics &&
 	    !strcmp(parse->options->json, "-") && !strcmp(parse->options->openmetrics, "-"))
 		return complain("--json and --openmetrics cannot both be the standard output");
+	if (parse->options->save_model && !strcmp(parse->options->model, "none"))
+		return complain("--save-model: there is none to keep with --model none");
 	parse->options->run.path = optind < argc ? argv[optind] : "-";
 	if (!lists->nstrategies)
 		err = add_strategies(lists, STRATEGIES);

@@ -21,6 +21,11 @@ done
 
 refused 2 '"what" is none that there is' --strategy eager,what "$work/good"
 refused 2 "eager, twice" --strategy eager,eager "$work/good"
+refused 2 "batch, twice" --strategy batch=8,batch "$work/good"
+refused 2 "lazy=016, twice" --strategy lazy=16,lazy=016 "$work/good"
+refused 2 "snp, twice" --profile snp,tdx,snp "$work/good"
+refused 2 "2m, twice" --folio 4k,2m --folio 2m "$work/good"
+refused 2 "none to keep" --model none --save-model "$work/kept" "$work/good"
 refused 2 "takes no number" --strategy eager=3 "$work/good"
 refused 2 "from 1 to 65536" --strategy batch=0 "$work/good"
 refused 2 "from 1 to 65536" --strategy batch=99999999999999999999 "$work/good"
