@@ -78,6 +78,7 @@ static void setup(void)
 	arena.ops.free = arena_free;
 	GMS_INIT(&opts);
 	opts.mem = &arena.ops;
+	opts.flags = GMS_SPACE_TRACK_CHANGES;
 	ck_assert_int_eq(gms_space_new(&space, &opts), 0);
 	fx_region(space, FX_RANGE(0, FX_2M), GMS_ORDER_4K, S | D, NULL);
 	fx_region(space, RAM, GMS_ORDER_2M, D, NULL);
@@ -226,6 +227,23 @@ START_TEST(translations_folios_and_the_ledger_store_nothing)
 }
 END_TEST
 
+START_TEST(what_changed_stores_nothing)
+{
+	struct gms_iter it;
+	struct gms_run run;
+	uint64_t now, n = 0;
+
+	ck_assert_int_eq(gms_generation(space, &now), 0);
+	ck_assert_int_eq(gms_diff(space, 0, &it), 0);
+	while (gms_iter_next(&it, &run))
+		n += run.npages;
+	ck_assert_uint_eq(n, FX_2M + RAM.npages);
+	ck_assert_int_eq(gms_diff(space, now, &it), 0);
+	ck_assert(!gms_iter_next(&it, &run));
+	ck_assert_int_eq(gms_diff(space, now + 1, &it), -ESTALE);
+}
+END_TEST
+
 int main(void)
 {
 	Suite *s = suite_create("readonly");
@@ -236,5 +254,6 @@ int main(void)
 	tcase_add_test(tc, state_at_stores_nothing);
 	tcase_add_loop_test(tc, queries_of_state_store_nothing, 0, 5);
 	tcase_add_test(tc, translations_folios_and_the_ledger_store_nothing);
+	tcase_add_test(tc, what_changed_stores_nothing);
 	return fx_run(s);
 }
