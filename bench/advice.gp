@@ -17,6 +17,7 @@ set xtics ("4K" 4096, "8K" 8192, "16K" 16384, "32K" 32768, "64K" 65536, "128K" 1
 	"256K" 262144, "512K" 524288, "1M" 1048576)
 
 names = "pool convert convert-batch lazy persistent pread"
+labels = "pool convert batch lazy keep pread"
 # Colours that people who see few of them can tell apart, and a shape each.
 colour(i) = word("#0072b2 #d55e00 #e69f00 #cc79a7 #009e73 #56b4e9", i)
 shape(i) = int(word("7 9 11 13 3 2", i))
@@ -37,7 +38,7 @@ do for [k = 1:words(reuses)] {
 		if (have(word(names, i), reuse) > 0) { shown = shown." ".i }
 	}
 	plot for [s in shown] rows(word(names, int(s)), reuse) using 3:4 with linespoints \
-		lc rgb colour(int(s)) lw 2 pt shape(int(s)) ps 0.7 title word(names, int(s)), \
+		lc rgb colour(int(s)) lw 2 pt shape(int(s)) ps 0.7 title word(labels, int(s)), \
 	     for [s in shown] rows(word(names, int(s)), reuse) using 3:5 with lines \
 		lc rgb colour(int(s)) lw 1 dt 2 notitle, \
 	     1 with lines lc rgb "#000000" lw 1 notitle
