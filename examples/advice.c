@@ -18,6 +18,8 @@
 
 #include <gmemstate/gmemstate-linux.h>
 
+#include "cost_file.h"
+
 #define SIZES_MAX	32u
 
 struct options {
@@ -218,35 +220,13 @@ static int parse(int argc, char **argv, struct options *options)
 	return 0;
 }
 
-static int load(const char *path, struct gms_cost_model *model)
-{
-	static char text[GMS_COST_TEXT_BYTES + 1];
-	struct gms_cost_load_result seen;
-	FILE *file = fopen(path, "r");
-	size_t bytes;
-	int err;
-
-	if (!file) {
-		fprintf(stderr, "advice: %s: %s\n", path, strerror(errno));
-		return -errno;
-	}
-	bytes = fread(text, 1, sizeof(text), file);
-	fclose(file);
-	GMS_INIT(&seen);
-	err = gms_cost_load(model, text, bytes, &seen);
-	if (err)
-		fprintf(stderr, "advice: %s:%" PRIu64 ": %s; expected %s\n", path, seen.line,
-			gms_strerror(err), seen.expected ? seen.expected : "a cost model");
-	return err;
-}
-
 static int get_model(const struct options *options, struct gms_cost_model *model)
 {
 	int err;
 
 	GMS_INIT(model);
 	if (options->model)
-		return load(options->model, model);
+		return cost_file_load("advice", options->model, model);
 	err = gms_calibrate(model, NULL, NULL);
 	if (err)
 		fprintf(stderr, "advice: calibration: %s\n", gms_strerror(err));

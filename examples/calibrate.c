@@ -18,6 +18,8 @@
 
 #include <gmemstate/gmemstate-linux.h>
 
+#include "cost_file.h"
+
 struct options {
 	const char *save;
 	const char *compare;
@@ -110,32 +112,6 @@ static int save(const char *path, const struct gms_cost_model *model)
 	return err;
 }
 
-static int load(const char *path, struct gms_cost_model *model)
-{
-	static char text[GMS_COST_TEXT_BYTES + 1];
-	struct gms_cost_load_result seen;
-	FILE *file = fopen(path, "r");
-	size_t bytes;
-	int err;
-
-	if (!file) {
-		fprintf(stderr, "calibrate: %s: %s\n", path, strerror(errno));
-		return -errno;
-	}
-	bytes = fread(text, 1, sizeof(text), file);
-	fclose(file);
-	GMS_INIT(model);
-	GMS_INIT(&seen);
-	err = gms_cost_load(model, text, bytes, &seen);
-	if (err)
-		fprintf(stderr, "calibrate: %s:%" PRIu64 ": %s; expected %s\n", path, seen.line,
-			gms_strerror(err), seen.expected ? seen.expected : "a cost model");
-	else if (seen.unknown_keys)
-		printf("%s: %" PRIu64 " lines of a later version passed over\n", path,
-		       seen.unknown_keys);
-	return err;
-}
-
 /* --- what it looks like ------------------------------------------------------------ */
 
 static int progress(void *ctx, uint32_t part, uint32_t nparts)
@@ -206,7 +182,7 @@ int main(int argc, char **argv)
 
 	if (rc)
 		return rc < 0 ? 0 : 2;
-	if (options.compare && load(options.compare, &before))
+	if (options.compare && cost_file_load("calibrate", options.compare, &before))
 		return 1;
 	if (isatty(STDERR_FILENO))
 		options.how.progress = progress;
