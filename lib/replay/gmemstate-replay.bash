@@ -43,13 +43,14 @@ _gmemstate_replay()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		compopt -o filenames
 		return ;;
-	--ram | --pool | --batch-wait | --most-outstanding | --jobs | --threads)
+	--ram | --pool | --batch-wait | --most-outstanding | --most-memory | --jobs | --threads)
 		return ;;
 	*)
 		case $cur in
 		-*)
 			words='--strategy --profile --folio --by --ram --pool --batch-wait --form
-				--skip-bad --most-outstanding --realtime --jobs --model --save-model
+				--skip-bad --most-outstanding --most-memory --realtime --jobs --model
+				--save-model
 				--threads --ask --doorbell --backing --guest-memfd --warm --json
 				--openmetrics --svg --no-table --quiet --help --version' ;;
 		*)

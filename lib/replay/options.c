@@ -13,16 +13,16 @@
 #include <string.h>
 #include <unistd.h>
 
-
 #define NAME		"gmemstate-replay"
 #define LIST_MOST	32u
+#define MEMORY_MOST	(UINT64_C(1) << 50)
 #define STRATEGIES	"bounce,eager,batch=8,lazy,keep"
 
 enum {
 	OPT_STRATEGY = 256, OPT_PROFILE, OPT_FOLIO, OPT_BY, OPT_RAM, OPT_POOL, OPT_BATCH_WAIT,
 	OPT_FORM, OPT_SKIP_BAD, OPT_MOST, OPT_REALTIME, OPT_JOBS, OPT_MODEL, OPT_SAVE_MODEL,
 	OPT_THREADS, OPT_ASK, OPT_DOORBELL, OPT_GUEST_MEMFD, OPT_WARM, OPT_BACKING, OPT_JSON,
-	OPT_OPENMETRICS, OPT_SVG, OPT_NO_TABLE, OPT_QUIET, OPT_VERSION
+	OPT_OPENMETRICS, OPT_SVG, OPT_NO_TABLE, OPT_QUIET, OPT_MEMORY, OPT_VERSION
 };
 
 static const struct option known[] = {
@@ -31,6 +31,7 @@ static const struct option known[] = {
 	{ "folio", required_argument, NULL, OPT_FOLIO },
 	{ "by", required_argument, NULL, OPT_BY },
 	{ "ram", required_argument, NULL, OPT_RAM },
+	{ "most-memory", required_argument, NULL, OPT_MEMORY },
 	{ "pool", required_argument, NULL, OPT_POOL },
 	{ "batch-wait", required_argument, NULL, OPT_BATCH_WAIT },
 	{ "form", required_argument, NULL, OPT_FORM },
@@ -80,6 +81,7 @@ static void help(void)
 	      "  --form NAME          lines, ftrace or perf (as the first line says)\n"
 	      "  --skip-bad           count damaged lines, and go on\n"
 	      "  --most-outstanding N mappings that are not unmapped (16777216)\n"
+	      "  --most-memory SIZE   for each replay, to keep track of pages (2G)\n"
 	      "  --realtime[=SPEED]   in the trace's own time, or SPEED times as fast\n"
 	      "  --jobs N             threads that replay (one a CPU)\n"
 	      "\n"
@@ -247,7 +249,6 @@ static int add_strategy(struct lists *lists, const char *text)
 	for (uint32_t i = 0; i < lists->nstrategies; i++) {
 		const struct replay_setup *old = &lists->strategy[i];
 
-		/* Numbers that a strategy does not take are the same in all. */
 		if (old->strategy == new->strategy && old->batch == new->batch &&
 		    old->idle_pages == new->idle_pages && old->idle_ns == new->idle_ns)
 			return complain("--strategy %s, twice", text);
@@ -256,7 +257,6 @@ static int add_strategy(struct lists *lists, const char *text)
 	return 0;
 }
 
-/* A number behind those that a list has, if it has it not. */
 static int add_number(uint32_t *list, uint32_t *n, uint32_t value, const char *option,
 		      const char *text)
 {
@@ -492,6 +492,8 @@ static int take_replay(struct parse *parse, int option, const char *value)
 		return 0;
 	case OPT_RAM:
 		return want_size("ram", value, WORLD_GIB, WORLD_RAM_BYTES_MOST, &common->ram_bytes);
+	case OPT_MEMORY:
+		return want_size("most-memory", value, 1u << 20, MEMORY_MOST, &common->most_bytes);
 	case OPT_POOL:
 		return want_size("pool", value, POOL_CHUNK_BYTES_LEAST, UINT64_C(1) << 36,
 				 &common->pool_bytes);
@@ -518,13 +520,9 @@ static int take_option(struct parse *parse, int option, const char *value)
 		options->run.quiet = true;
 		return 0;
 	case OPT_JSON:
-		options->json = value;
-		/* One thing at a time on the standard output. */
-		if (!strcmp(value, "-"))
-			options->table = false;
-		return 0;
 	case OPT_OPENMETRICS:
-		options->openmetrics = value;
+		*(option == OPT_JSON ? &options->json : &options->openmetrics) = value;
+		/* One thing at a time on the standard output. */
 		if (!strcmp(value, "-"))
 			options->table = false;
 		return 0;
@@ -577,7 +575,7 @@ enum options_what options_parse(struct options *options, int argc, char **argv)
 	options->pattern.doorbell = GMS_COST_ASK_KERNEL;
 	parse.common = (struct replay_opts){
 		.ram_bytes = UINT64_C(4) << 40, .pool_bytes = UINT64_C(64) << 20,
-		.batch_wait_ns = 1000000,
+		.batch_wait_ns = 1000000, .most_bytes = UINT64_C(2) << 30,
 	};
 	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		if (option == 'h') {

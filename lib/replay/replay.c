@@ -29,7 +29,8 @@ int replay_fail(struct replay *replay, const char *doing, int err)
 {
 	if (err)
 		snprintf(replay->why, sizeof(replay->why), "%s: %s: %s", replay->opts.setup.name,
-			 doing, gms_strerror(err));
+			 doing, !replay->world.full ? gms_strerror(err) : "so many pages "
+			 "are, or were, mapped that they take more memory than --most-memory");
 	return err;
 }
 
@@ -99,6 +100,7 @@ int replay_make(struct replay *replay, const struct replay_opts *opts, struct re
 		.idle_pages = opts->setup.idle_pages,
 		.idle_ns = opts->setup.idle_ns,
 		.ram_bytes = opts->ram_bytes,
+		.most_bytes = opts->most_bytes,
 	};
 	int err;
 
@@ -274,6 +276,9 @@ int replay_steps(struct replay *replay, uint64_t start_ns, const struct replay_s
 			err = advance(replay, step[i].time_ns);
 		if (!err)
 			err = one(replay, &step[i]);
+		/* A return goes on without; its numbers are not those of the strategy. */
+		if (!err && replay->world.full)
+			err = replay_fail(replay, "returning", -ENOMEM);
 	}
 	return err;
 }

@@ -71,6 +71,7 @@ struct replay_batch {
 struct replay_opts {
 	struct replay_setup setup;
 	uint64_t ram_bytes;
+	uint64_t most_bytes;	/* of our memory: world.h */
 	uint64_t pool_bytes;	/* a chunk of the pool */
 	uint64_t batch_wait_ns;
 };

@@ -14,6 +14,29 @@ static uint64_t clock_of(void *ctx)
 	return ((const struct world *)ctx)->now_ns;
 }
 
+/* A small trace can name every page there is, and each that was named is kept track of. */
+static void *take_memory(void *ctx, size_t bytes, size_t align)
+{
+	struct world *world = ctx;
+	void *mem = NULL;
+
+	if (bytes > world->most_bytes - world->bytes) {
+		world->full = true;
+		return NULL;
+	}
+	if (posix_memalign(&mem, align, bytes))
+		return NULL;
+	world->bytes += bytes;
+	return mem;
+}
+
+static void give_memory(void *ctx, void *mem, size_t bytes, size_t align)
+{
+	(void)align;
+	((struct world *)ctx)->bytes -= bytes;
+	free(mem);
+}
+
 /* Like a container of VFIO without a limit: whole entries only, of 1 GiB at most. */
 static int listen(struct world *world)
 {
@@ -42,6 +65,7 @@ static int make_space(struct world *world, const struct world_opts *opts)
 	struct gms_space_opts how;
 
 	GMS_INIT(&how);
+	how.mem = &world->mem;
 	how.profile = opts->profile;
 	how.now_ns = clock_of;
 	how.ctx = world;
@@ -57,7 +81,13 @@ int world_make(struct world *world, const struct world_opts *opts)
 	struct gms_profile_info info;
 	int err;
 
-	*world = (struct world){ .base_order = opts->base_order, .ngib = ngib };
+	*world = (struct world){
+		.base_order = opts->base_order, .ngib = ngib, .most_bytes = opts->most_bytes,
+	};
+	GMS_INIT(&world->mem);
+	world->mem.ctx = world;
+	world->mem.alloc = take_memory;
+	world->mem.free = give_memory;
 	GMS_INIT(&info);
 	err = gms_profile_info(opts->profile, &info);
 	if (err)

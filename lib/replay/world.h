@@ -8,6 +8,7 @@
 #ifndef GMS_REPLAY_WORLD_H
 #define GMS_REPLAY_WORLD_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include <gmemstate/gmemstate.h>
@@ -22,9 +23,13 @@ struct world_opts {
 	uint32_t lend_policy;	/* enum gms_lend_policy */
 	uint64_t idle_pages, idle_ns;
 	uint64_t ram_bytes;	/* addresses below; rounded up to a GiB */
+	uint64_t most_bytes;	/* of our memory, that keeping track of its pages takes */
 };
 
 struct world {
+	struct gms_mem_ops mem;
+	uint64_t bytes, most_bytes;	/* of our memory */
+	bool	 full;		/* more was asked for: what it did since may not be all */
 	struct gms_space *space;
 	struct gms_model *model;
 	struct gms_backend backend;

@@ -4,6 +4,7 @@
  * every strategy.
  */
 #include <check.h>
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -31,6 +32,7 @@ static struct replay_opts opts_of(uint32_t strategy)
 			.base_order = GMS_ORDER_2M, .batch = 4, .idle_pages = 16, .name = "test",
 		},
 		.ram_bytes = UINT64_C(4) << 30,
+		.most_bytes = UINT64_C(1) << 30,
 		.pool_bytes = POOL_CHUNK_BYTES_LEAST,
 		.batch_wait_ns = 1000,
 	};
@@ -241,6 +243,34 @@ START_TEST(a_batch_goes_when_it_is_full_or_late_or_needed)
 }
 END_TEST
 
+START_TEST(what_takes_too_much_memory_ends)	/* _i: it is mapped one by one, or at once */
+{
+	struct report *report = report_of();
+	struct replay_opts opts = opts_of(GMS_COST_PERSISTENT);
+	struct replay replay;
+	uint64_t i;
+	int err;
+
+	opts.most_bytes = UINT64_C(1) << 20;
+	err = replay_make(&replay, &opts, report);
+	for (i = 0; !err && i < 1024; i++) {
+		const uint64_t at = i << 20;
+		const struct replay_step steps[] = {
+			step(2 * i, TRACE_MAP, 0, at, UINT64_C(1) << (_i ? 30 : 20), TRACE_BOTH),
+			step(2 * i + 1, TRACE_UNMAP, 0, at, UINT64_C(1) << (_i ? 30 : 20), TRACE_BOTH),
+		};
+
+		err = replay_steps(&replay, START_NS, steps, 2);
+	}
+	ck_assert_int_eq(err, -ENOMEM);
+	ck_assert_ptr_nonnull(strstr(replay.why, "--most-memory"));
+	ck_assert_uint_le(replay.world.bytes, opts.most_bytes);
+	ck_assert_uint_ge(i, _i ? 1 : 100);
+	replay_drop(&replay);
+	free(report);
+}
+END_TEST
+
 /* --- at random ------------------------------------------------------------------------ */
 
 #define SLOTS	64u
@@ -417,6 +447,7 @@ int main(void)
 	tcase_add_test(hand, a_pool_that_is_full_grows);
 	tcase_add_test(hand, a_batch_goes_when_it_is_full_or_late_or_needed);
 	tcase_add_loop_test(hand, the_last_time_there_can_be_is_an_end, 0, GMS_COST_STRATEGIES);
+	tcase_add_loop_test(hand, what_takes_too_much_memory_ends, 0, 2);
 	suite_add_tcase(s, hand);
 	tcase_add_loop_test(any, every_strategy_agrees_on_what_is_lent, 0, 4);
 	tcase_set_timeout(any, 60);
