@@ -13,22 +13,39 @@
 
 #define FIRST_SLOTS	1024u
 
-static uint32_t bucket_of(const struct match *match, uint32_t device, uint64_t address)
+static uint32_t bucket_of(const struct match *match, uint32_t device, uint64_t address,
+			  uint64_t bytes)
 {
-	uint64_t hash = (address ^ (uint64_t)device << 52) * UINT64_C(0x9e3779b97f4a7c15);
+	uint64_t hash = address ^ (uint64_t)device << 52;
 
+	hash = (hash + bytes * UINT64_C(0xff51afd7ed558ccd)) * UINT64_C(0x9e3779b97f4a7c15);
 	hash ^= hash >> 32;
 	return (uint32_t)hash & (match->nbuckets - 1);
 }
 
-static void add(struct match *match, uint32_t *index, uint32_t slot)
+/* Who knows the device's address knows the length, too. */
+static uint32_t *bucket_for(const struct match *match, uint32_t *index,
+			    const struct match_mapping *mapping)
+{
+	if (index == match->by_gpa)
+		return &index[bucket_of(match, mapping->device, mapping->gpa, 0)];
+	return &index[bucket_of(match, mapping->device, mapping->dma, mapping->bytes)];
+}
+
+static struct match_link *link_of(const struct match *match, const uint32_t *index, uint32_t slot)
 {
 	struct match_mapping *mapping = &match->mapping[slot];
-	const bool by_gpa = index == match->by_gpa;
-	uint32_t *bucket = &index[bucket_of(match, mapping->device,
-					    by_gpa ? mapping->gpa : mapping->dma)];
 
-	*(by_gpa ? &mapping->next_gpa : &mapping->next_dma) = *bucket;
+	return index == match->by_gpa ? &mapping->gpa_link : &mapping->dma_link;
+}
+
+static void add(struct match *match, uint32_t *index, uint32_t slot)
+{
+	uint32_t *bucket = bucket_for(match, index, &match->mapping[slot]);
+
+	*link_of(match, index, slot) = (struct match_link){ *bucket, MATCH_NONE };
+	if (*bucket != MATCH_NONE)
+		link_of(match, index, *bucket)->prev = slot;
 	*bucket = slot;
 }
 
@@ -45,14 +62,14 @@ static void add_all(struct match *match, uint32_t *index)
 
 static void take(struct match *match, uint32_t *index, uint32_t slot)
 {
-	struct match_mapping *mapping = &match->mapping[slot];
-	const bool by_gpa = index == match->by_gpa;
-	uint32_t *at = &index[bucket_of(match, mapping->device,
-					by_gpa ? mapping->gpa : mapping->dma)];
+	const struct match_link link = *link_of(match, index, slot);
 
-	while (*at != slot)
-		at = by_gpa ? &match->mapping[*at].next_gpa : &match->mapping[*at].next_dma;
-	*at = by_gpa ? mapping->next_gpa : mapping->next_dma;
+	if (link.prev == MATCH_NONE)
+		*bucket_for(match, index, &match->mapping[slot]) = link.next;
+	else
+		link_of(match, index, link.prev)->next = link.next;
+	if (link.next != MATCH_NONE)
+		link_of(match, index, link.next)->prev = link.prev;
 }
 
 void match_init(struct match *match, uint32_t most)
@@ -103,7 +120,7 @@ static uint32_t slot_of(struct match *match)
 
 	if (slot == MATCH_NONE)
 		return match->nslots++;
-	match->free = match->mapping[slot].next_dma;
+	match->free = match->mapping[slot].dma_link.next;
 	return slot;
 }
 
@@ -157,18 +174,21 @@ int64_t match_end(struct match *match, const struct trace_event *event,
 		  struct match_mapping *was)
 {
 	const bool by_gpa = event->dma == TRACE_NO_ADDRESS;
-	uint32_t slot;
+	uint32_t slot, looks = 0;
+	uint32_t *index;
 
 	if (!match->n || (by_gpa && event->gpa == TRACE_NO_ADDRESS))
 		return -ENOENT;
 	if (by_gpa && !match->by_gpa && index_by_gpa(match))
 		return -ENOMEM;
-	if (by_gpa)
-		slot = match->by_gpa[bucket_of(match, event->device, event->gpa)];
-	else
-		slot = match->by_dma[bucket_of(match, event->device, event->dma)];
-	while (slot != MATCH_NONE && !is_it(&match->mapping[slot], event))
-		slot = by_gpa ? match->mapping[slot].next_gpa : match->mapping[slot].next_dma;
+	index = by_gpa ? match->by_gpa : match->by_dma;
+	slot = index[by_gpa ? bucket_of(match, event->device, event->gpa, 0) :
+			      bucket_of(match, event->device, event->dma, event->bytes)];
+	while (slot != MATCH_NONE && !is_it(&match->mapping[slot], event)) {
+		if (++looks == MATCH_LOOKS)
+			return -ENOENT;
+		slot = link_of(match, index, slot)->next;
+	}
 	if (slot == MATCH_NONE)
 		return -ENOENT;
 	take(match, match->by_dma, slot);
@@ -176,7 +196,7 @@ int64_t match_end(struct match *match, const struct trace_event *event,
 		take(match, match->by_gpa, slot);
 	*was = match->mapping[slot];
 	match->mapping[slot].bytes = 0;
-	match->mapping[slot].next_dma = match->free;
+	match->mapping[slot].dma_link.next = match->free;
 	match->free = slot;
 	match->n--;
 	return slot;

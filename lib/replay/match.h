@@ -25,18 +25,28 @@ struct replay_step {
 	bool	 rings;		/* a map that begins a request: its driver kicks the device */
 };
 
+/* In a bucket: its neighbours' slots. MATCH_NONE: none. */
+struct match_link {
+	uint32_t next, prev;
+};
+
 /* A mapping that is outstanding, or a slot that is free. */
 struct match_mapping {
 	uint64_t dma, gpa, bytes, address;
 	uint64_t time_ns;
 	uint32_t device;
-	uint32_t next_dma;	/* in its bucket, or the next free slot; MATCH_NONE: none */
-	uint32_t next_gpa;
+	struct match_link dma_link;	/* next: also the next free slot */
+	struct match_link gpa_link;
 	uint8_t	 op;		/* TRACE_MAP or TRACE_COHERENT */
 	uint8_t	 dir;
 };
 
 #define MATCH_NONE	UINT32_MAX
+/*
+ * Mappings that a search looks at, the latest first. A guest has one of an address and
+ * a length, or some; a file may have millions, and an unmap that is none of them.
+ */
+#define MATCH_LOOKS	256u
 
 struct match {
 	struct match_mapping *mapping;	/* by slot */

@@ -90,6 +90,48 @@ START_TEST(no_more_than_allowed)
 }
 END_TEST
 
+/* A search through all of them each time would take hours. */
+START_TEST(many_of_one_address)	/* _i: what differs: lengths, both addresses, their owners */
+{
+	enum { N = 200000 };
+	struct match match;
+	uint64_t wrong = 0;
+
+	match_init(&match, N);
+	for (uint64_t i = 0; i < N; i++)
+		wrong += begin(&match, _i == 2 && i % 2 ? TRACE_COHERENT : TRACE_MAP,
+			       _i == 1 ? i << 12 : 0x1000, 0x9000, _i == 0 ? i + 1 : 16) < 0;
+	ck_assert_uint_eq(wrong, 0);
+	/* In the order of their maps. */
+	for (uint64_t i = 0; i < N; i++)
+		wrong += end(&match, TRACE_UNMAP, _i == 1 ? i << 12 : 0x1000, 0x9000,
+			     _i == 0 ? i + 1 : 16) < 0;
+	/* What is not found is told: the text is none of a guest. */
+	ck_assert_uint_eq(match.n, wrong);
+	ck_assert(_i != 0 || !wrong);
+	match_drop(&match);
+}
+END_TEST
+
+/* As above, in the index that is made for texts without the device's address. */
+START_TEST(many_of_one_buffer)
+{
+	enum { N = 200000 };
+	struct match match;
+	bool right = true;
+
+	match_init(&match, N);
+	for (uint64_t i = 0; i < N; i++)
+		right &= begin(&match, TRACE_MAP, 0x1000, i << 12, 16) >= 0;
+	right &= end(&match, TRACE_UNMAP, 0x1000, TRACE_NO_ADDRESS, 0) == N - 1;
+	for (uint64_t i = 0; i < N - 1; i++)
+		right &= end(&match, TRACE_UNMAP, 0x1000, i << 12, 16) == (int64_t)i;
+	ck_assert(right);
+	ck_assert_uint_eq(match.n, 0);
+	match_drop(&match);
+}
+END_TEST
+
 /* Slots are used again: there are never more than were outstanding at once. */
 START_TEST(slots_are_those_outstanding)
 {
@@ -136,6 +178,8 @@ int main(void)
 	tcase_add_test(match, what_the_text_says_must_be_the_same);
 	tcase_add_test(match, what_it_does_not_say_need_not);
 	tcase_add_test(match, no_more_than_allowed);
+	tcase_add_loop_test(match, many_of_one_address, 0, 3);
+	tcase_add_test(match, many_of_one_buffer);
 	tcase_add_test(match, slots_are_those_outstanding);
 	suite_add_tcase(s, match);
 	return fx_run(s);
