@@ -49,15 +49,23 @@ static void interrupt(int signal)
 }
 
 /* The first ^C ends the trace, a second one the program. */
-static void catch_interrupts(void)
+static void catch_interrupts(struct sigaction *before)
 {
 	struct sigaction action = { .sa_handler = interrupt, .sa_flags = (int)SA_RESETHAND };
-	struct sigaction before;
 
 	sigemptyset(&action.sa_mask);
 	/* What a shell starts in the background does not hear of it. */
-	if (!sigaction(SIGINT, NULL, &before) && before.sa_handler != SIG_IGN)
+	if (!sigaction(SIGINT, NULL, before) && before->sa_handler != SIG_IGN)
 		sigaction(SIGINT, &action, NULL);
+}
+
+/* The trace is over: what comes now one may interrupt at once. */
+static void leave_interrupts(const struct sigaction *before)
+{
+	sigaction(SIGINT, before, NULL);
+	if (interrupted)
+		fputs("gmemstate-replay: interrupted: this is of what was read until then\n",
+		      stderr);
 }
 
 static int __attribute__((format(printf, 3, 4)))
@@ -378,11 +386,17 @@ static int replay_all(struct reader *reader, struct ring_lane *lane)
 	const struct run_opts *opts = reader->opts;
 	uint32_t jobs = opts->jobs ? opts->jobs : default_jobs();
 	struct report_run *run = reader->run;
+	sigset_t interrupts, before;
 	int err, failed;
 
 	if (jobs > opts->nsetups)
 		jobs = opts->nsetups;
+	/* Workers inherit it: what ends a read has to come to the thread that reads. */
+	sigemptyset(&interrupts);
+	sigaddset(&interrupts, SIGINT);
+	pthread_sigmask(SIG_BLOCK, &interrupts, &before);
 	err = ring_start(&reader->ring, lane, opts->nsetups, jobs);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (err)
 		return fail(reader, err, "starting threads: %s", strerror(-err));
 	term_progress_begin(&reader->bar, "replaying", !opts->quiet);
@@ -407,18 +421,20 @@ int run_trace(const struct run_opts *opts, struct report_run *run, char *why, si
 	struct reader reader = { .opts = opts, .run = run, .why = why, .why_bytes = why_bytes };
 	const uint64_t start_ns = host_clock_ns();
 	struct ring_lane *lane = NULL;
+	struct sigaction before;
 	int err;
 
 	match_init(&reader.match, opts->most_outstanding);
 	run->trace_name = place(&reader);
 	run->nreports = opts->nsetups;
-	catch_interrupts();
 	err = trace_open(&reader.trace, opts->path, &opts->trace);
 	if (err)
 		return trace_error(&reader, err);
+	catch_interrupts(&before);
 	err = make_lanes(&reader, &lane);
 	if (!err)
 		err = replay_all(&reader, lane);
+	leave_interrupts(&before);
 	drop_lanes(lane, opts->nsetups);
 	run->seen = *trace_seen(reader.trace);
 	run->events = run->maps + run->unmaps + run->coherent + run->frees;

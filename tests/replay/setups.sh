@@ -146,13 +146,22 @@ import json, os, signal, subprocess, sys, time
 lines = open(sys.argv[2], "rb").read()
 signal.signal(signal.SIGINT, signal.default_int_handler)
 child = subprocess.Popen([sys.argv[1], "--model", "none", "--json", sys.argv[3], "--realtime=0.05", "-"],
-			 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL)
+			 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
 child.stdin.write(lines)
 child.stdin.flush()
 time.sleep(2)
+# The thread that reads hears of it, and no other.
+for thread in os.listdir(f"/proc/{child.pid}/task"):
+	with open(f"/proc/{child.pid}/task/{thread}/status") as status:
+		blocked = next(int(line.split()[1], 16) for line in status if line.startswith("SigBlk:"))
+	if bool(blocked >> signal.SIGINT - 1 & 1) != (int(thread) != child.pid):
+		sys.exit(f"thread {thread} of {child.pid} blocks {blocked:#x}")
 child.send_signal(signal.SIGINT)
+said = child.stderr.read().decode()
 if child.wait(60):
 	sys.exit(f"status {child.returncode}")
+if "interrupted" not in said:
+	sys.exit(f"it did not say so: {said!r}")
 events = json.load(open(sys.argv[3]))["events"]
 if events != 11:
 	sys.exit(f"{events} events")
