@@ -75,7 +75,7 @@ finds()
 }
 
 clean_tree
-for lint in layers denied length listed documented; do
+for lint in layers denied length listed documented marks; do
 	if ! sh "$here/$lint.sh" "$tree" >"$tree/out" 2>&1; then
 		echo "$lint.sh: a clean tree does not pass:"
 		cat "$tree/out"
@@ -114,6 +114,9 @@ awk 'BEGIN { printf "\t"; for (i = 0; i < 93; i++) printf "x"; print "" }' >>"$t
 finds length 'lib/map/tree.h:2: 101 columns'
 echo 'int x;' >"$tree/lib/map/tree.h"
 finds length 'does not name the license'
+
+printf '%s\n' 'one' '=======' '>>>>>>> other' >"$tree/man/man3/gms_thing.3"
+finds marks 'man/man3/gms_thing.3:3:'
 
 echo >"$tree/tests/api/test_other.c"
 finds listed "tests/api/test_other.c: not in tests/Makemodule.am"
