@@ -14,6 +14,8 @@
 #include <string.h>
 
 #define LINE_BYTES	256
+/* What a run may come to: itself, and a region of its own in an array that doubles. */
+#define RUN_BYTES	(sizeof(struct picture_run) + 2 * sizeof(struct picture_region))
 
 struct parser {
 	struct picture_memory *memory;
@@ -193,6 +195,8 @@ static int add_run(struct parser *parser, const struct picture_run *run)
 	}
 	if (memory->nruns == parser->room) {
 		parser->room = parser->room ? 2 * parser->room : 64;
+		if (parser->room > parser->most_runs)
+			parser->room = parser->most_runs;
 		more = realloc(memory->run, parser->room * sizeof(*more));
 		if (!more)
 			return -ENOMEM;
@@ -207,7 +211,7 @@ int picture_parse(struct picture_memory *memory, struct picture_input *in, uint6
 {
 	struct parser parser = {
 		.memory = memory,
-		.most_runs = most_bytes ? most_bytes / sizeof(struct picture_run) : UINT64_MAX,
+		.most_runs = most_bytes ? most_bytes / RUN_BYTES : UINT64_MAX,
 		.why = why,
 		.why_room = room,
 	};
