@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "replay/model.h"
 #include "replay/options.h"
@@ -66,8 +67,14 @@ static void set_threads(const struct options *options, struct report_run *run)
 
 static int replay(const struct options *options, struct report_run *run)
 {
+	const char *trace = options->run.path;
 	char why[WHY_BYTES] = "";
 
+	/* Told before the host is measured, not after. */
+	if (strcmp(trace, "-") && access(trace, R_OK)) {
+		snprintf(why, sizeof(why), "%s: %s", trace, strerror(errno));
+		return complain(why);
+	}
 	if (model_get(run, options->model, options->run.quiet, why, sizeof(why)))
 		return complain(why);
 	if (options->save_model && model_save(run, options->save_model, why, sizeof(why)))
