@@ -283,7 +283,8 @@ gms_loans_in(struct gms_space *space, struct gms_range range, struct gms_loan_in
 /**
  * @brief What is lent now: some of gms_acct_read(), for who looks often.
  *
- * Each number was true at a moment of the call; beside writers not all of the same.
+ * Each number is exact; beside writers it is the sum of what was true of each set of GiB
+ * at a moment of the call.
  *
  * @param space  The space.
  * @param gauges Filled in.
