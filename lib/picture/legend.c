@@ -9,23 +9,9 @@
 #include <stdio.h>
 #include <string.h>
 
-#define NUMBER_BYTES	32u
+#include "tool/text.h"
+
 #define NAME_BYTES	64u
-
-/* "268,435,456" */
-static const char *number_text(char *text, uint64_t number)
-{
-	char plain[NUMBER_BYTES], *to = text;
-	const int digits = snprintf(plain, sizeof(plain), "%" PRIu64, number);
-
-	for (int i = 0; i < digits; i++) {
-		if (i && (digits - i) % 3 == 0)
-			*to++ = ',';
-		*to++ = plain[i];
-	}
-	*to = '\0';
-	return text;
-}
 
 /* What is little is not nothing, and what is nearly all is not all. */
 static const char *percent_text(char *text, uint64_t part, uint64_t total)
@@ -33,11 +19,11 @@ static const char *percent_text(char *text, uint64_t part, uint64_t total)
 	const double percent = total ? 100. * (double)part / (double)total : 0;
 
 	if (part && percent < 0.01)
-		snprintf(text, NUMBER_BYTES, "< 0.01 %%");
+		snprintf(text, TEXT_BYTES, "< 0.01 %%");
 	else if (part < total && percent > 99.99)
-		snprintf(text, NUMBER_BYTES, "> 99.99 %%");
+		snprintf(text, TEXT_BYTES, "> 99.99 %%");
 	else
-		snprintf(text, NUMBER_BYTES, "%.2f %%", percent);
+		snprintf(text, TEXT_BYTES, "%.2f %%", percent);
 	return text;
 }
 
@@ -87,7 +73,7 @@ uint64_t picture_changed(const struct picture_counts *counts)
 static void write_title(struct picture_legend *legend, const struct picture_words *words,
 			const struct picture_counts *counts)
 {
-	char name[NAME_BYTES], total[32], part[32], percent[NUMBER_BYTES];
+	char name[NAME_BYTES], total[32], part[32], percent[TEXT_BYTES];
 	const uint64_t shared = counts->shared_pages;
 
 	picture_size_text(total, sizeof(total), counts->total);
@@ -125,10 +111,10 @@ static void write_scale(struct picture_legend *legend, const struct picture_word
 			const struct picture_layout *layout)
 {
 	const uint64_t cell_pages = UINT64_C(1) << layout->cell_order;
-	char cell[32], row[32], pages[NUMBER_BYTES];
+	char cell[32], row[32], pages[TEXT_BYTES];
 
 	picture_size_text(cell, sizeof(cell), cell_pages);
-	number_text(pages, cell_pages);
+	text_count(pages, cell_pages);
 	picture_size_text(row, sizeof(row), cell_pages * layout->columns);
 	if (layout->columns)
 		snprintf(legend->scale, sizeof(legend->scale),
@@ -146,11 +132,11 @@ static void write_scale(struct picture_legend *legend, const struct picture_word
 static void write_class(struct picture_legend *legend, const struct picture_view *view,
 			const struct picture_counts *counts, unsigned int class)
 {
-	char pages[NUMBER_BYTES], size[32], percent[NUMBER_BYTES];
+	char pages[TEXT_BYTES], size[32], percent[TEXT_BYTES];
 
 	picture_size_text(size, sizeof(size), counts->pages[class]);
 	add(legend, PICTURE_LINE_INK, 1 + class, "%-29s %14s page%c %10s %9s",
-	    view->class[class].name, number_text(pages, counts->pages[class]),
+	    view->class[class].name, text_count(pages, counts->pages[class]),
 	    counts->pages[class] == 1 ? ' ' : 's', size,
 	    percent_text(percent, counts->pages[class], counts->total));
 }
@@ -159,7 +145,7 @@ static void write_classes(struct picture_legend *legend, const struct picture_wo
 			  const struct picture_view *view, const struct picture_counts *counts,
 			  const uint64_t used[])
 {
-	char cells[NUMBER_BYTES], pages[NUMBER_BYTES];
+	char cells[TEXT_BYTES], pages[TEXT_BYTES];
 	bool marked = false;
 
 	/* What the picture is about comes first, and is said also if there is none. */
@@ -180,21 +166,21 @@ static void write_classes(struct picture_legend *legend, const struct picture_wo
 			in_part += used[ramp + i];
 		if (in_part)
 			add(legend, PICTURE_LINE_RAMP, ramp, "%-29s %14s cell%s",
-			    "  a cell in part, few to most", number_text(cells, in_part),
+			    "  a cell in part, few to most", text_count(cells, in_part),
 			    in_part == 1 ? "" : "s");
 	}
 	if (view->both && used[1 + view->both])
 		add(legend, PICTURE_LINE_INK, 1u + view->both, "%-29s %14s cells",
-		    view->class[view->both].name, number_text(cells, used[1 + view->both]));
+		    view->class[view->both].name, text_count(cells, used[1 + view->both]));
 	for (unsigned int i = PICTURE_MARK; i < 256; i++)
 		marked |= used[i] != 0;
 	if (marked && words->marks)
 		add(legend, PICTURE_LINE_MARK, 0, "a folio of 2 MiB that is cut");
 	add(legend, PICTURE_LINE_TEXT, 0, "%-29s %14s pages", "all",
-	    number_text(pages, counts->total));
+	    text_count(pages, counts->total));
 	if (words->alone)
 		add(legend, PICTURE_LINE_TEXT, 0, "%s cell%s alone and drawn 3 by 3, to be seen",
-		    number_text(cells, words->alone), words->alone == 1 ? " is" : "s are");
+		    text_count(cells, words->alone), words->alone == 1 ? " is" : "s are");
 }
 
 /* --- what was counted beside -------------------------------------------------------------- */
@@ -202,34 +188,34 @@ static void write_classes(struct picture_legend *legend, const struct picture_wo
 static void write_folios(struct picture_legend *legend, const struct picture_words *words,
 			 const struct picture_counts *counts)
 {
-	char a[NUMBER_BYTES], b[NUMBER_BYTES], c[NUMBER_BYTES];
+	char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES];
 
 	if (counts->blocks_1g)
 		add(legend, PICTURE_LINE_TEXT, 0, "%s of %s folios of 1 GiB are cut",
-		    number_text(a, counts->cut_1g), number_text(b, counts->blocks_1g));
+		    text_count(a, counts->cut_1g), text_count(b, counts->blocks_1g));
 	if (counts->blocks_2m)
 		add(legend, PICTURE_LINE_TEXT, 0, "%s of %s blocks of 2 MiB are cut, and %s hold "
-		    "shared and private pages", number_text(a, counts->cut_2m),
-		    number_text(b, counts->blocks_2m), number_text(c, counts->mixed));
+		    "shared and private pages", text_count(a, counts->cut_2m),
+		    text_count(b, counts->blocks_2m), text_count(c, counts->mixed));
 	else
 		add(legend, PICTURE_LINE_TEXT, 0, "%s blocks of 2 MiB hold shared and private "
-		    "pages; no folio is large", number_text(c, counts->mixed));
+		    "pages; no folio is large", text_count(c, counts->mixed));
 	if (words->before)
 		add(legend, PICTURE_LINE_TEXT, 0, "blocks of 2 MiB that were cut: %s, and that "
-		    "were merged: %s", number_text(a, counts->newly_cut),
-		    number_text(b, counts->newly_whole));
+		    "were merged: %s", text_count(a, counts->newly_cut),
+		    text_count(b, counts->newly_whole));
 }
 
 static void write_runs(struct picture_legend *legend, const struct picture_view *view,
 		       const struct picture_counts *counts)
 {
-	char text[PICTURE_LINE_BYTES], number[NUMBER_BYTES], range[64];
+	char text[PICTURE_LINE_BYTES], number[TEXT_BYTES], range[64];
 	size_t at;
 
 	if (!counts->nruns)
 		return;
 	at = (size_t)snprintf(text, sizeof(text), "%s in %s run%s, the longest: ", view->watched,
-			      number_text(number, counts->nruns), counts->nruns > 1 ? "s" : "");
+			      text_count(number, counts->nruns), counts->nruns > 1 ? "s" : "");
 	for (unsigned int i = 0; i < PICTURE_LONGEST && counts->longest[i].npages; i++) {
 		picture_range_text(range, sizeof(range), counts->longest[i]);
 		at += (size_t)snprintf(text + at, sizeof(text) - at, "%s%s", i ? ", " : "", range);

@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include "replay/plots.h"
-#include "replay/text.h"
+#include "tool/text.h"
 
 static void escaped(struct out *out, const char *text)
 {

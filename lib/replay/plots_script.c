@@ -10,7 +10,7 @@
 #include <string.h>
 
 #include "replay/plots.h"
-#include "replay/text.h"
+#include "tool/text.h"
 
 #define WIDTH		800.0
 #define HEIGHT		450.0

@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include "replay/report.h"
-#include "replay/text.h"
 #include "tool/out.h"
 #include "tool/term.h"
+#include "tool/text.h"
 
 /* With five replays of a trace of a million pages, 80 columns. */
 #define LABEL_COLUMNS	24

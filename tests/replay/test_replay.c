@@ -11,7 +11,7 @@
 #include "fixture.h"
 #include "rand.h"
 #include "replay/replay.h"
-#include "replay/text.h"
+#include "tool/text.h"
 
 #define START_NS	UINT64_C(1000000000)
 

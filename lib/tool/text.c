@@ -2,7 +2,7 @@
 /*
  * text.c - numbers as people read them; see text.h.
  */
-#include "replay/text.h"
+#include "tool/text.h"
 
 #include <inttypes.h>
 #include <stdio.h>

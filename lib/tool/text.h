@@ -2,8 +2,8 @@
 /*
  * text.h - numbers as people read them.
  */
-#ifndef GMS_REPLAY_TEXT_H
-#define GMS_REPLAY_TEXT_H
+#ifndef GMS_TOOL_TEXT_H
+#define GMS_TOOL_TEXT_H
 
 #include <stdint.h>
 
