@@ -198,27 +198,33 @@ static void print_some(const struct report_run *run, struct out *out, bool price
 	*first = end;
 }
 
+static const char *plural(uint64_t n)
+{
+	return n == 1 ? "" : "s";
+}
+
 static void print_trace(const struct report_run *run, struct out *out)
 {
 	char a[TEXT_BYTES], b[TEXT_BYTES], c[TEXT_BYTES], d[TEXT_BYTES];
 
 	out_print(out, "%s: %s events of %" PRIu32 " device%s in %s\n", run->trace_name,
 		  text_count(a, run->events), run->seen.devices,
-		  run->seen.devices == 1 ? "" : "s",
+		  plural(run->seen.devices),
 		  text_ns(b, (double)(run->last_ns - run->first_ns)));
 	out_print(out, "%s maps of %s, %s mean; %s outstanding at most\n",
 		  text_count(a, run->maps), text_bytes(b, run->bytes_mapped),
 		  text_bytes(c, run->maps ? run->bytes_mapped / run->maps : 0),
 		  text_count(d, run->outstanding_max));
 	if (run->seen.bad_lines + run->bad_events)
-		out_print(out, "%s damaged lines passed over\n",
-			  text_count(a, run->seen.bad_lines + run->bad_events));
+		out_print(out, "%s damaged line%s passed over\n",
+			  text_count(a, run->seen.bad_lines + run->bad_events),
+			  plural(run->seen.bad_lines + run->bad_events));
 	if (run->seen.lost_events)
 		out_print(out, "%s events are missing, the trace says\n",
 			  text_count(a, run->seen.lost_events));
 	if (run->unmatched_unmaps)
-		out_print(out, "%s unmaps of what was mapped before the trace\n",
-			  text_count(a, run->unmatched_unmaps));
+		out_print(out, "%s unmap%s of what was mapped before the trace\n",
+			  text_count(a, run->unmatched_unmaps), plural(run->unmatched_unmaps));
 }
 
 static void print_verdict(const struct report_run *run, struct out *out)
@@ -226,6 +232,11 @@ static void print_verdict(const struct report_run *run, struct out *out)
 	const struct report *cheapest = NULL, *least = NULL;
 	char text[TEXT_BYTES];
 
+	if (!run->maps && !run->coherent) {
+		out_print(out, "\nno buffer was mapped: nothing to compare; were dma events on, "
+			  "and has the\ndevice iommu_platform, if it is of virtio?\n");
+		return;
+	}
 	for (uint32_t i = 0; i < run->nreports; i++) {
 		const struct report *report = &run->report[i];
 
