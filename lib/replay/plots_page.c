@@ -4,7 +4,6 @@
  * to see. The pictures are in it, so that it can be sent as it is.
  */
 #include <errno.h>
-#include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,7 +85,7 @@ static void see_exposure(struct out *out, const struct report_run *run)
 static void see_cost(struct out *out, const struct report_run *run)
 {
 	const struct report *best = extreme(run, false, price);
-	char a[TEXT_BYTES];
+	char a[TEXT_BYTES], b[TEXT_BYTES];
 
 	if (!best->cost_known) {
 		out_print(out, "Steps were counted, and no model knows what they cost.");
@@ -97,8 +96,8 @@ static void see_cost(struct out *out, const struct report_run *run)
 	out_print(out, "): the length of a bar is the bill, its colours what it is for. ");
 	out_print(out, "The cheapest is ");
 	name(out, best);
-	out_print(out, ", with %s for %" PRIu64 " mappings.",
-		  text_ns(a, (double)best->cost.total_ns), run->maps);
+	out_print(out, ", with %s for %s mappings.",
+		  text_ns(a, (double)best->cost.total_ns), text_count(b, run->maps));
 }
 
 static void see_lengths(struct out *out, const struct report_run *run)

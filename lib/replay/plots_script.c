@@ -17,6 +17,7 @@
 #define MARK_PIXELS	11.0	/* names of phases are not nearer to each other */
 /* gnuplot draws no axes without a point: this one is on one of them. */
 #define EMPTY		"plot %.0f lw 0 lc rgb '#444444'\n"
+#define LEGEND_TOP	0.88
 #define LOG_RATIO	40	/* between replays: more does not fit a linear axis */
 
 static const char *const colours[GMS_COST_STRATEGIES] = {
@@ -34,7 +35,7 @@ static const struct {
 	const char *colour;
 } parts[] = {
 	{ "exits", "#e69f00" }, { "system calls", "#56b4e9" }, { "page tables", "#009e73" },
-	{ "flushes", "#d55e00" }, { "refaults", "#cc79a7" }, { "copies", "#555555" },
+	{ "flushes", "#d55e00" }, { "faults again", "#cc79a7" }, { "copies", "#555555" },
 };
 
 #define NPARTS	(sizeof(parts) / sizeof(parts[0]))
@@ -101,11 +102,11 @@ static void begin_plot(struct out *out, enum plot plot, double left, double righ
 }
 
 /* A replay in the legend, beside its line, and more of it below if there is room. */
-static void legend(struct out *out, const struct report_run *run, double right, uint32_t r,
-		   const char *more)
+static void legend(struct out *out, const struct report_run *run, double right, double top,
+		   uint32_t r, const char *more)
 {
-	const double room = 0.88 / run->nreports, step = room < 0.1 ? room : 0.1;
-	const double y = 0.88 - step * r;
+	const double room = top / run->nreports, step = room < 0.1 ? room : 0.1;
+	const double y = top - step * r;
 
 	out_print(out, "set arrow from screen %.4f,%.4f to screen %.4f,%.4f nohead front ",
 		  right + 0.014, y, right + 0.066, y);
@@ -214,15 +215,18 @@ static uint64_t page_seconds(const struct report *report)
 }
 
 
+/* Below the names of phases, the last of which may reach over it. */
 static void replay_legend(struct out *out, const struct report_run *run, double right,
 			  uint64_t (*value)(const struct report *report), const char *unit)
 {
+	const double top = run->nmarks ? top_of(run) - 0.02 : LEGEND_TOP;
+
 	for (uint32_t r = 0; r < run->nreports; r++) {
 		const struct report *report = &run->report[r];
 		char number[TEXT_BYTES], more[TEXT_BYTES + 24];
 
 		snprintf(more, sizeof(more), "%s %s", text_count(number, value(report)), unit);
-		legend(out, run, right, r, more);
+		legend(out, run, right, top, r, more);
 	}
 }
 
@@ -532,7 +536,7 @@ static void break_even_legend(struct out *out, const struct report_run *run, dou
 					  bytes,
 					  at.total_ns, colours[report->setup.strategy]);
 		}
-		legend(out, run, right, r, more);
+		legend(out, run, right, LEGEND_TOP, r, more);
 	}
 }
 
@@ -546,7 +550,8 @@ static void break_even(struct out *out, const struct report_run *run)
 		keeps |= run->report[r].setup.strategy == GMS_COST_PERSISTENT;
 		known |= request_ns(run, r, PLOTS_LEAST_BYTES, &at);
 	}
-	begin_plot(out, PLOT_BREAK_EVEN, 0.1, right, keeps ? 0.8 : 0.87, 0.15);
+	/* With less room gnuplot leaves out the label of the axis, beside "100 ms". */
+	begin_plot(out, PLOT_BREAK_EVEN, 0.13, right, keeps ? 0.8 : 0.87, 0.15);
 	out_print(out, "set logscale xy\nset logscale x 2\nset xrange [%u:%" PRIu64 "]\n"
 		  "set xlabel 'bytes of a request'\nset ylabel 'CPU time of a request'\n",
 		  PLOTS_LEAST_BYTES, PLOTS_MOST_BYTES);
