@@ -174,7 +174,13 @@ static int want_name(const char *option, const char *text, const char *const *na
 			return 0;
 		}
 	}
-	return complain("--%s: \"%s\" is none that there is", option, text);
+	fprintf(stderr, NAME ": --%s: \"%s\" is none that there is;", option, text);
+	for (uint32_t i = 0; i < n; i++) {
+		if (names[i])
+			fprintf(stderr, " %s", names[i]);
+	}
+	fputs(" are\n", stderr);
+	return -EINVAL;
 }
 
 static int want_speed(const char *text, double *speed)
@@ -272,22 +278,18 @@ static int add_number(uint32_t *list, uint32_t *n, uint32_t value, const char *o
 
 static int add_profile(struct lists *lists, const char *text)
 {
+	const char *names[GMS_PROFILE_COUNT] = { NULL };
 	struct gms_profile_info info;
+	uint32_t which = 0;
 
 	for (uint32_t i = 0; i < GMS_PROFILE_COUNT; i++) {
 		GMS_INIT(&info);
-		if (gms_profile_info(i, &info) || strcmp(info.name, text))
-			continue;
-		return add_number(lists->profile, &lists->nprofiles, i, "profile", text);
-	}
-	fputs(NAME ": profiles are", stderr);
-	for (uint32_t i = 0; i < GMS_PROFILE_COUNT; i++) {
-		GMS_INIT(&info);
 		if (!gms_profile_info(i, &info))
-			fprintf(stderr, " %s", info.name);
+			names[i] = info.name;
 	}
-	fputc('\n', stderr);
-	return complain("--profile: there is no \"%s\"", text);
+	if (want_name("profile", text, names, GMS_PROFILE_COUNT, &which))
+		return -EINVAL;
+	return add_number(lists->profile, &lists->nprofiles, which, "profile", text);
 }
 
 static int add_folio(struct lists *lists, const char *text)
