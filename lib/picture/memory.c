@@ -177,17 +177,19 @@ int picture_read(struct picture_memory *memory, FILE *file, uint64_t most_bytes,
 		 size_t room)
 {
 	struct picture_input in = { .file = file };
-	int err;
+	int err, reason;
 
 	memset(memory, 0, sizeof(*memory));
 	*why = '\0';
+	errno = 0;
 	err = load_open(memory, &in, most_bytes, why, room);
+	reason = errno;
 	if (!err && !memory->nregions) {
 		snprintf(why, room, "there is no region in it: nothing to draw");
 		err = -EBADMSG;
 	}
 	if (err && ferror(file))
-		snprintf(why, room, "cannot be read");
+		snprintf(why, room, "cannot be read: %s", strerror(reason ? reason : EIO));
 	else if (err && !*why)
 		snprintf(why, room, "%s", strerror(-err));
 	if (err)

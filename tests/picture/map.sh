@@ -96,6 +96,7 @@ says "it is empty"
 expect 2 nothing
 says "nothing: No such file or directory"
 expect 2 .
+says ".: cannot be read: Is a directory"
 expect 2
 says "no file given; see --help"
 expect 2 --what nonsense before.snap
