@@ -7,6 +7,12 @@ _gmemstate_map()
 	local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
 
 	COMPREPLY=()
+	# "--what=state" comes as three words.
+	if [[ $word == '=' && $before == --* ]]; then
+		word=
+	elif [[ $before == '=' && ${COMP_WORDS[COMP_CWORD - 2]} == --* ]]; then
+		before=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	case $before in
 	--what)
 		mapfile -t COMPREPLY < <(compgen -W 'state folios access' -- "$word")

@@ -6,6 +6,12 @@ _gmemstate_replay()
 	local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]} words= head=
 
 	COMPREPLY=()
+	# "--by=gpa" comes as three words.
+	if [[ $cur == '=' && $prev == --* ]]; then
+		cur=
+	elif [[ $prev == '=' && ${COMP_WORDS[COMP_CWORD - 2]} == --* ]]; then
+		prev=${COMP_WORDS[COMP_CWORD - 2]}
+	fi
 	# Lists: the last word of one.
 	case $prev in
 	--strategy)
