@@ -41,7 +41,7 @@ _gmemstate_replay()
 		COMPREPLY=($(compgen -W 'host example none' -- "$cur") $(compgen -f -- "$cur"))
 		compopt -o filenames
 		return ;;
-	--svg)
+	--svg | --save)
 		COMPREPLY=($(compgen -d -- "$cur"))
 		compopt -o filenames
 		return ;;
@@ -49,16 +49,16 @@ _gmemstate_replay()
 		COMPREPLY=($(compgen -f -- "$cur"))
 		compopt -o filenames
 		return ;;
-	--ram | --pool | --batch-wait | --most-outstanding | --most-memory | --jobs | --threads)
+	--ram | --pool | --batch-wait | --most-outstanding | --most-memory | --until | --jobs | \
+		--threads)
 		return ;;
 	*)
 		case $cur in
 		-*)
 			words='--strategy --profile --folio --by --ram --pool --batch-wait --form
-				--skip-bad --most-outstanding --most-memory --realtime --jobs --model
-				--save-model
-				--threads --ask --doorbell --backing --guest-memfd --warm --json
-				--openmetrics --svg --no-table --quiet --help --version' ;;
+				--skip-bad --most-outstanding --most-memory --until --realtime --jobs
+				--model --save-model --threads --ask --doorbell --backing --guest-memfd
+				--warm --json --openmetrics --svg --save --no-table --quiet --help --version' ;;
 		*)
 			COMPREPLY=($(compgen -f -- "$cur"))
 			compopt -o filenames

@@ -13,16 +13,15 @@
 #include <string.h>
 #include <unistd.h>
 
-#define NAME		"gmemstate-replay"
 #define LIST_MOST	32u
 #define MEMORY_MOST	(UINT64_C(1) << 50)
-#define STRATEGIES	"bounce,eager,batch=8,lazy,keep"
 
 enum {
 	OPT_STRATEGY = 256, OPT_PROFILE, OPT_FOLIO, OPT_BY, OPT_RAM, OPT_POOL, OPT_BATCH_WAIT,
-	OPT_FORM, OPT_SKIP_BAD, OPT_MOST, OPT_REALTIME, OPT_JOBS, OPT_MODEL, OPT_SAVE_MODEL,
-	OPT_THREADS, OPT_ASK, OPT_DOORBELL, OPT_GUEST_MEMFD, OPT_WARM, OPT_BACKING, OPT_JSON,
-	OPT_OPENMETRICS, OPT_SVG, OPT_NO_TABLE, OPT_QUIET, OPT_MEMORY, OPT_VERSION
+	OPT_FORM, OPT_SKIP_BAD, OPT_MOST, OPT_UNTIL, OPT_REALTIME, OPT_JOBS, OPT_MODEL,
+	OPT_SAVE_MODEL, OPT_THREADS, OPT_ASK, OPT_DOORBELL, OPT_GUEST_MEMFD, OPT_WARM,
+	OPT_BACKING, OPT_JSON, OPT_OPENMETRICS, OPT_SVG, OPT_SAVE, OPT_NO_TABLE, OPT_QUIET,
+	OPT_MEMORY, OPT_VERSION
 };
 
 static const struct option known[] = {
@@ -37,6 +36,7 @@ static const struct option known[] = {
 	{ "form", required_argument, NULL, OPT_FORM },
 	{ "skip-bad", no_argument, NULL, OPT_SKIP_BAD },
 	{ "most-outstanding", required_argument, NULL, OPT_MOST },
+	{ "until", required_argument, NULL, OPT_UNTIL },
 	{ "realtime", optional_argument, NULL, OPT_REALTIME },
 	{ "jobs", required_argument, NULL, OPT_JOBS },
 	{ "model", required_argument, NULL, OPT_MODEL },
@@ -50,6 +50,7 @@ static const struct option known[] = {
 	{ "json", required_argument, NULL, OPT_JSON },
 	{ "openmetrics", required_argument, NULL, OPT_OPENMETRICS },
 	{ "svg", required_argument, NULL, OPT_SVG },
+	{ "save", required_argument, NULL, OPT_SAVE },
 	{ "no-table", no_argument, NULL, OPT_NO_TABLE },
 	{ "quiet", no_argument, NULL, OPT_QUIET },
 	{ "help", no_argument, NULL, 'h' },
@@ -57,60 +58,12 @@ static const struct option known[] = {
 	{ NULL, 0, NULL, 0 },
 };
 
-static void help(void)
-{
-	fputs("usage: " NAME " [OPTION...] TRACE\n"
-	      "Replay the DMA mappings of a guest, and say what it would have cost to convert\n"
-	      "them, to batch that, to keep them shared, or to bounce them.\n"
-	      "\n"
-	      "TRACE is a file or - for the standard input: lines of \"time_ns cpu op gpa len dir\n"
-	      "dev dma\", the text of ftrace's dma events, or perf script's; plain, .xz or .zst.\n"
-	      "\n"
-	      "What is replayed (a LIST has commas; all combinations run at once)\n"
-	      "  --strategy LIST      bounce, pool, eager, batch[=N], lazy[=PAGES[,MS]], keep,\n"
-	      "                       pread, or all (" STRATEGIES ")\n"
-	      "  --profile LIST       whose rules: generic, kvm-attrs, gmem-inplace, snp ..\n"
-	      "                       (gmem-inplace)\n"
-	      "  --folio LIST         of the guest's memory: 4k, 2m, 1g (2m)\n"
-	      "  --by gpa|dma         lend the buffer, or the address the device was given (gpa)\n"
-	      "  --ram SIZE           addresses of the guest's memory (4T)\n"
-	      "  --pool SIZE          bounce, pool: how much there is at first, and more (64M)\n"
-	      "  --batch-wait US      batch: longest wait in the trace's time (1000)\n"
-	      "\n"
-	      "How it is read\n"
-	      "  --form NAME          lines, ftrace or perf (as the first line says)\n"
-	      "  --skip-bad           count damaged lines, and go on\n"
-	      "  --most-outstanding N mappings that are not unmapped (16777216)\n"
-	      "  --most-memory SIZE   for each replay, to keep track of pages (2G)\n"
-	      "  --realtime[=SPEED]   in the trace's own time, or SPEED times as fast\n"
-	      "  --jobs N             threads that replay (one a CPU)\n"
-	      "\n"
-	      "What it costs\n"
-	      "  --model NAME         host: measured now, in two seconds; example; none; or the\n"
-	      "                       file of an earlier --save-model (host)\n"
-	      "  --save-model FILE    keep the model\n"
-	      "  --threads N          vCPUs that run meanwhile (the trace's, less one)\n"
-	      "  --ask NAME           who hears a wish to convert: vmm, kernel, none (vmm)\n"
-	      "  --doorbell NAME      who hears of a request: vmm, kernel, none (kernel)\n"
-	      "  --backing NAME       guard, mprotect, attributes, in-place (as the profile does)\n"
-	      "  --guest-memfd        the guest maps what turned private again, by a fault each\n"
-	      "  --warm               what is copied is in the cache\n"
-	      "\n"
-	      "What comes out\n"
-	      "  --json FILE          all numbers as JSON; - is the standard output\n"
-	      "  --openmetrics FILE   what to graph and compare, as OpenMetrics; - as above\n"
-	      "  --svg DIR            pictures, and index.html that shows them (gnuplot)\n"
-	      "  --no-table           no table on the standard output\n"
-	      "  --quiet              no bar while it runs\n"
-	      "  --help, --version\n", stdout);
-}
-
 static int __attribute__((format(printf, 1, 2))) complain(const char *format, ...)
 {
 	va_list args;
 
 	va_start(args, format);
-	fputs(NAME ": ", stderr);
+	fputs(OPTIONS_NAME ": ", stderr);
 	vfprintf(stderr, format, args);
 	fputs("; --help says more\n", stderr);
 	va_end(args);
@@ -191,6 +144,19 @@ static int want_speed(const char *text, double *speed)
 	if (!text || (end != text && !*end && *speed > 0 && *speed < 1e12))
 		return 0;
 	return complain("--realtime wants how many times as fast, not \"%s\"", text);
+}
+
+static int want_seconds(const char *text, uint64_t *ns)
+{
+	double seconds;
+	char *end;
+
+	seconds = strtod(text, &end);
+	if (end == text || *end || !(seconds >= 0 && seconds < 1e9))
+		return complain("--until wants seconds of the trace's time, such as 12.5, not "
+				"\"%s\"", text);
+	*ns = (uint64_t)(seconds * 1e9 + 0.5);
+	return 0;
 }
 
 /* --- strategies, profiles, folios -------------------------------------------------- */
@@ -463,6 +429,8 @@ static int take_reading(struct parse *parse, int option, const char *value)
 			return -EINVAL;
 		run->most_outstanding = (uint32_t)n;
 		return 0;
+	case OPT_UNTIL:
+		return want_seconds(value, &run->until_ns);
 	case OPT_REALTIME:
 		return want_speed(value, &run->speed);
 	default:	/* OPT_JOBS */
@@ -531,6 +499,9 @@ static int take_option(struct parse *parse, int option, const char *value)
 	case OPT_SVG:
 		options->svg = value;
 		return 0;
+	case OPT_SAVE:
+		options->run.save = value;
+		return 0;
 	default:
 		if (option >= OPT_MODEL && option <= OPT_BACKING)
 			return take_cost(parse, option, value);
@@ -556,7 +527,7 @@ static int finish(struct parse *parse, int argc, char **argv)
 		return complain("--save-model: there is none to keep with --model none");
 	parse->options->run.path = optind < argc ? argv[optind] : "-";
 	if (!lists->nstrategies)
-		err = add_strategies(lists, STRATEGIES);
+		err = add_strategies(lists, OPTIONS_STRATEGIES);
 	if (!err && !lists->nprofiles)
 		err = add_profile(lists, "gmem-inplace");
 	if (!err && !lists->nfolios)
@@ -570,7 +541,8 @@ enum options_what options_parse(struct options *options, int argc, char **argv)
 	int option;
 
 	*options = (struct options){
-		.run = { .most_outstanding = 1u << 24 }, .model = "host", .table = true,
+		.run = { .most_outstanding = 1u << 24, .until_ns = UINT64_MAX },
+		.model = "host", .table = true,
 	};
 	GMS_INIT(&options->pattern);
 	options->pattern.direction = GMS_COST_BOTH;
@@ -581,15 +553,15 @@ enum options_what options_parse(struct options *options, int argc, char **argv)
 	};
 	while ((option = getopt_long(argc, argv, "h", known, NULL)) != -1) {
 		if (option == 'h') {
-			help();
+			options_help();
 			return OPTIONS_DONE;
 		}
 		if (option == OPT_VERSION) {
-			printf(NAME " %s\n", gms_version_string());
+			printf(OPTIONS_NAME " %s\n", gms_version_string());
 			return OPTIONS_DONE;
 		}
 		if (option == '?') {
-			fputs(NAME ": --help says which there are\n", stderr);
+			fputs(OPTIONS_NAME ": --help says which there are\n", stderr);
 			return OPTIONS_WRONG;
 		}
 		if (take_option(&parse, option, optarg))

@@ -11,7 +11,9 @@
 #include "replay/replay.h"
 #include "replay/run.h"
 
-#define OPTIONS_SETUPS	64u
+#define OPTIONS_NAME		"gmemstate-replay"
+#define OPTIONS_SETUPS		64u
+#define OPTIONS_STRATEGIES	"bounce,eager,batch=8,lazy,keep"	/* unless told */
 
 struct options {
 	struct run_opts run;
@@ -30,6 +32,8 @@ enum options_what { OPTIONS_RUN, OPTIONS_DONE, OPTIONS_WRONG };
 
 /* DONE: --help or --version was printed; WRONG: a message was. */
 enum options_what options_parse(struct options *options, int argc, char **argv);
+/* help.c */
+void options_help(void);
 /* What takes access away under a profile, unless somebody says otherwise. */
 uint32_t options_backing(uint32_t profile);
 

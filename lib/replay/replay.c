@@ -245,6 +245,9 @@ static int map(struct replay *replay, const struct replay_step *step)
 
 	if (err)
 		return err;
+	err = world_reach(&replay->world, step->address, step->bytes);
+	if (err)
+		return replay_fail(replay, "making its guest's memory", err);
 	if (step->op == TRACE_MAP) {
 		replay->bytes_mapped += step->bytes;
 		counts->requests += step->rings;

@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "replay/ring.h"
+#include "replay/save.h"
 #include "tool/term.h"
 
 /* Events between two looks at the bar. */
@@ -31,6 +32,7 @@ struct reader {
 	struct ring_block *block;	/* that is being filled; NULL: none */
 	struct term_progress bar;
 	bool	 begun;			/* a time was seen */
+	bool	 over;			/* what is read now is later than is asked for */
 	uint64_t map_ns;		/* of the latest map, and whose it was */
 	uint32_t map_device;
 	bool	 mapped;
@@ -117,6 +119,15 @@ static void note_time(struct reader *reader, struct trace_event *event)
 	run->last_ns = event->time_ns;
 	if (event->cpu >= run->guest_cpus)
 		run->guest_cpus = event->cpu + 1u;
+}
+
+/* Is an event or a mark of that time later than what is asked for? */
+static bool is_beyond(const struct reader *reader, uint64_t time_ns)
+{
+	const uint64_t first_ns = reader->run->first_ns;
+
+	return reader->begun && time_ns > first_ns &&
+	       time_ns - first_ns > reader->opts->until_ns;
 }
 
 /* --- the clock ---------------------------------------------------------------------- */
@@ -294,6 +305,11 @@ static int sync_one(struct reader *reader, const struct trace_event *event)
 
 static int take(struct reader *reader, struct trace_event *event)
 {
+	if (is_beyond(reader, event->time_ns)) {
+		reader->over = true;
+		reader->run->last_ns = reader->run->first_ns + reader->opts->until_ns;
+		return 0;
+	}
 	if (event->op == TRACE_MARK) {
 		note_mark(reader, event->time_ns);
 		return 0;
@@ -335,7 +351,7 @@ static int read_all(struct reader *reader)
 	int64_t got;
 	int err = 0;
 
-	for (uint64_t n = 0; !err && !interrupted; n++) {
+	for (uint64_t n = 0; !err && !reader->over && !interrupted; n++) {
 		got = trace_read(reader->trace, &event, 1);
 		if (!got)
 			break;
@@ -409,6 +425,16 @@ static int replay_all(struct reader *reader, struct ring_lane *lane)
 	return err;
 }
 
+static int save_all(struct reader *reader, const struct ring_lane *lane)
+{
+	const struct run_opts *opts = reader->opts;
+	int err = 0;
+
+	for (uint32_t i = 0; !err && i < opts->nsetups; i++)
+		err = save_guest(opts->save, &lane[i].replay, reader->why, reader->why_bytes);
+	return err;
+}
+
 static void drop_lanes(struct ring_lane *lane, uint32_t n)
 {
 	for (uint32_t i = 0; lane && i < n; i++)
@@ -427,6 +453,10 @@ int run_trace(const struct run_opts *opts, struct report_run *run, char *why, si
 	match_init(&reader.match, opts->most_outstanding);
 	run->trace_name = place(&reader);
 	run->nreports = opts->nsetups;
+	/* Who cannot write there should hear of it now and not after the trace. */
+	err = opts->save ? save_folder(opts->save, why, why_bytes) : 0;
+	if (err)
+		return err;
 	err = trace_open(&reader.trace, opts->path, &opts->trace);
 	if (err)
 		return trace_error(&reader, err);
@@ -435,6 +465,8 @@ int run_trace(const struct run_opts *opts, struct report_run *run, char *why, si
 	if (!err)
 		err = replay_all(&reader, lane);
 	leave_interrupts(&before);
+	if (!err && opts->save)
+		err = save_all(&reader, lane);
 	drop_lanes(lane, opts->nsetups);
 	run->seen = *trace_seen(reader.trace);
 	run->events = run->maps + run->unmaps + run->coherent + run->frees;

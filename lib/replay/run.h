@@ -27,6 +27,8 @@ struct run_opts {
 	uint32_t most_outstanding;
 	bool	 by_dma;	/* what the device was given is lent, not the buffer */
 	bool	 quiet;		/* no bar */
+	uint64_t until_ns;	/* of the trace, from its first event on; UINT64_MAX: all */
+	const char *save;	/* a folder for what the guests are like in the end; or NULL */
 	double	 speed;		/* of the trace's time to the clock's; 0: as fast as can be */
 };
 

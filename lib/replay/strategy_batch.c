@@ -97,10 +97,7 @@ static int map(struct replay *replay, const struct replay_step *step)
 {
 	struct replay_batch *batch = &replay->batch;
 	const uint32_t i = batch->nwant;
-	int err = world_reach(&replay->world, step->address, step->bytes);
 
-	if (err)
-		return replay_fail(replay, "lending", err);
 	if (!i)
 		batch->want_ns = step->time_ns;
 	batch->want[i] = (struct gms_loan_want){

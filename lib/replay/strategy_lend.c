@@ -12,11 +12,9 @@ static int map(struct replay *replay, const struct replay_step *step)
 {
 	struct gms_cost_counts *counts = &replay->report->counts;
 	struct gms_lend_result result = replay->blank;
-	int err = world_reach(&replay->world, step->address, step->bytes);
+	const int err = gms_lend(replay->world.space, step->address, step->bytes, step->dir, 0,
+				 &replay->held[step->slot].loan, &result);
 
-	if (!err)
-		err = gms_lend(replay->world.space, step->address, step->bytes, step->dir, 0,
-			       &replay->held[step->slot].loan, &result);
 	if (err)
 		return replay_fail(replay, "lending", err);
 	counts->doorbells += step->rings;
