@@ -127,7 +127,7 @@ static int want_name(const char *option, const char *text, const char *const *na
 			return 0;
 		}
 	}
-	fprintf(stderr, NAME ": --%s: \"%s\" is none that there is;", option, text);
+	fprintf(stderr, OPTIONS_NAME ": --%s: \"%s\" is none that there is;", option, text);
 	for (uint32_t i = 0; i < n; i++) {
 		if (names[i])
 			fprintf(stderr, " %s", names[i]);
