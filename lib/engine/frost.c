@@ -193,7 +193,10 @@ int gms__frost_put(struct gms_space *space, gms_gfn first, gms_gfn end, uint64_t
 		return -ENOMEM;
 	gms__lock(&shard->lock);
 	put_in(&shard->frost, gms__stock_pop(&hand), first, end, more);
+	join_at(&shard->frost, first, &hand);
+	join_at(&shard->frost, end, &hand);
 	gms__unlock(&shard->lock);
+	gms__pool_put(&space->access->frost, &hand);
 	return 0;
 }
 

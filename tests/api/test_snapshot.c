@@ -204,6 +204,37 @@ START_TEST(frozen_pages_thaw_as_often_as_before)
 }
 END_TEST
 
+/* One count over the border of two regions is one count again. */
+START_TEST(frozen_across_regions)
+{
+	struct snapfile *file = snapfile_new();
+	struct gms_space *space, *back = NULL;
+	struct fx_mem mem;
+
+	fx_mem_init(&mem);
+	space = fx_plain_space(&mem);
+	fx_region(space, FX_RANGE(0, 1024), GMS_ORDER_2M, 0, NULL);
+	fx_region(space, FX_RANGE(1024, 1024), GMS_ORDER_2M, 0, NULL);
+	for (int i = 0; i < 3; i++)
+		ck_assert_int_eq(gms_freeze(space, FX_RANGE(1000, 48), 0, NULL), 0);
+	ck_assert_int_eq(gms_save(space, snapfile_write, file), 0);
+	gms_space_free(space);
+
+	ck_assert_int_eq(snapfile_load(&back, file, &mem, NULL), 0);
+	fx_check(back);
+	for (int i = 0; i < 3; i++) {
+		ck_assert_uint_eq(gms_state_at(back, 1023) & F, F);
+		ck_assert_uint_eq(gms_state_at(back, 1024) & F, F);
+		ck_assert_int_eq(gms_thaw(back, FX_RANGE(1000, 48), NULL), 0);
+		fx_check(back);
+	}
+	ck_assert_uint_eq(gms_state_at(back, 1023) & F, 0);
+	ck_assert_uint_eq(gms_state_at(back, 1024) & F, 0);
+	fx_space_done(back, &mem);
+	snapfile_free(file);
+}
+END_TEST
+
 START_TEST(file_is_small)
 {
 	struct snapfile *file = snapfile_new();
@@ -624,6 +655,7 @@ int main(void)
 	tcase_add_loop_test(whole, space_comes_back_as_it_was, 0, 16);
 	tcase_add_test(whole, flags_of_regions_come_back);
 	tcase_add_test(whole, frozen_pages_thaw_as_often_as_before);
+	tcase_add_test(whole, frozen_across_regions);
 	tcase_add_test(whole, file_is_small);
 	tcase_add_test(whole, file_is_of_one_moment);
 	tcase_add_test(damage, every_damaged_bit_is_found);
