@@ -64,22 +64,6 @@ static int list_regions(struct picture_memory *memory)
 	return err;
 }
 
-/* There are no more folios than there were at first. */
-static bool is_uncut(const struct picture_memory *memory)
-{
-	struct gms_acct acct;
-	uint64_t folios = 0;
-
-	GMS_INIT(&acct);
-	if (gms_acct_read(memory->space, &acct))
-		return false;
-	for (unsigned int order = 0; order < GMS_ORDERS; order++)
-		folios += acct.folios[order];
-	for (size_t i = 0; i < memory->nregions; i++)
-		folios -= memory->region[i].npages >> memory->region[i].base_order;
-	return !folios;
-}
-
 static int load_snapshot(struct picture_memory *memory, struct picture_input *in,
 			 uint64_t most_bytes, char *why, size_t room)
 {
@@ -94,7 +78,7 @@ static int load_snapshot(struct picture_memory *memory, struct picture_input *in
 	if (!err)
 		err = list_regions(memory);
 	if (!err)
-		memory->uncut = is_uncut(memory);
+		err = picture_list_folios(memory, most_bytes);
 	if (!err || err == -ENOMEM)
 		return err;
 	if (result.expected)
@@ -218,6 +202,7 @@ int picture_load(struct picture_memory *memory, const char *path, uint64_t most_
 void picture_unload(struct picture_memory *memory)
 {
 	gms_space_free(memory->space);
+	free(memory->folios);
 	free(memory->run);
 	free(memory->region);
 	memset(memory, 0, sizeof(*memory));

@@ -27,13 +27,20 @@ struct picture_region {
 	uint32_t base_order;
 };
 
+/* Folios of one order, from where those before end, or their region begins. */
+struct picture_folios {
+	gms_gfn	 end;
+	uint32_t order;
+};
+
 struct picture_memory {
 	struct gms_space *space;	/* NULL: of a text */
+	struct picture_folios *folios;	/* of a space, of all its regions in order */
+	size_t	 nfolios;
 	struct picture_run *run;	/* of a text */
 	size_t	 nruns;
 	struct picture_region *region;	/* in the order of their frames */
 	size_t	 nregions;
-	bool	 uncut;			/* each folio is as its region was made */
 };
 
 /* Bytes of a file that is read once, some of which may have been looked at before. */
@@ -55,6 +62,8 @@ int  picture_read(struct picture_memory *memory, FILE *file, uint64_t most_bytes
 /* The part of it that reads the text of gms_dump(). Fills in run and nruns. */
 int  picture_parse(struct picture_memory *memory, struct picture_input *in, uint64_t most_bytes,
 		   char *why, size_t room);
+/* The part of it that lists a space's folios. Fills in folios and nfolios. */
+int  picture_list_folios(struct picture_memory *memory, uint64_t most_bytes);
 void picture_unload(struct picture_memory *memory);
 /* The next byte, or EOF. */
 int  picture_input_byte(struct picture_input *in);
@@ -80,14 +89,16 @@ struct picture_walk {
 	struct gms_run run;		/* the one at is in, or before it */
 	size_t	  next_run;		/* of a text */
 	size_t	  region;
+	size_t	  folios;		/* of a space: those that at is in, or before it */
 	gms_gfn	  folio_end;		/* pages before it are of this order */
 	uint32_t  order;
 	bool	  mixed;
 };
 
 /*
- * Of a range, under a mask. exact: the order of each folio; if not, a block of 2 MiB that
- * is cut has the order of its first folio all over, which is much quicker.
+ * Of a range, under a mask. exact: the order of each folio, and whether it is mixed,
+ * if the mask has SHARED; if not exact, a block of 2 MiB that is cut has the order of its
+ * first folio all over, which is quicker.
  */
 void picture_walk_begin(struct picture_walk *walk, const struct picture_memory *memory,
 			struct gms_range range, gms_state mask, bool exact);

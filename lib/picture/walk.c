@@ -35,6 +35,22 @@ static size_t find_run(const struct picture_memory *memory, gms_gfn gfn)
 	return low;
 }
 
+/* The first folios that reach behind the frame. */
+static size_t find_folios(const struct picture_memory *memory, gms_gfn gfn)
+{
+	size_t low = 0, high = memory->nfolios;
+
+	while (low < high) {
+		const size_t middle = low + (high - low) / 2;
+
+		if (memory->folios[middle].end <= gfn)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
 void picture_walk_begin(struct picture_walk *walk, const struct picture_memory *memory,
 			struct gms_range range, gms_state mask, bool exact)
 {
@@ -44,11 +60,13 @@ void picture_walk_begin(struct picture_walk *walk, const struct picture_memory *
 	walk->end = range.first + range.npages;
 	walk->mask = mask;
 	walk->exact = exact;
-	/* Of a walk that could not be set up the first step says that it is over. */
-	if (memory->space)
-		(void)!gms_iter_init(&walk->it, memory->space, range, mask);
-	else
+	if (!memory->space) {
 		walk->next_run = find_run(memory, range.first);
+		return;
+	}
+	walk->folios = find_folios(memory, range.first);
+	/* Of a walk that could not be set up the first step says that it is over. */
+	(void)!gms_iter_init(&walk->it, memory->space, range, mask);
 }
 
 static bool next_run(struct picture_walk *walk)
@@ -72,17 +90,36 @@ static bool next_run(struct picture_walk *walk)
 	return true;
 }
 
+/* As far as folios go on like the one at hand, in which the run goes on too. */
 static void look_at_folio(struct picture_walk *walk)
 {
+	const struct picture_folios *folios = &walk->memory->folios[walk->folios];
+	gms_gfn end = run_end(&walk->run);
 	struct gms_folio folio;
 
-	walk->folio_end = block_end(walk->at);
-	if (gms_folio_at(walk->memory->space, walk->at, &folio))
+	while (folios->end <= walk->at)
+		folios = &walk->memory->folios[++walk->folios];
+	walk->order = folios->order;
+	walk->mixed = false;
+	walk->folio_end = folios->end;
+	if (!walk->exact) {
+		if (walk->order >= GMS_ORDER_2M)
+			return;
+		/* A block's first folio stands for all of it. */
+		walk->folio_end = walk->folio_end & ~(BLOCK_PAGES - 1);
+		if (walk->folio_end < block_end(walk->at))
+			walk->folio_end = block_end(walk->at);
 		return;
-	walk->order = folio.order;
-	walk->mixed = folio.flags & GMS_FOLIO_MIXED;
-	if (walk->exact || folio.order >= GMS_ORDER_2M)
+	}
+	/* Whole ones within a run of pages that are alike are not mixed; of another, ask. */
+	end &= ~((UINT64_C(1) << walk->order) - 1);
+	if (end > walk->at && !(walk->at & ((UINT64_C(1) << walk->order) - 1))) {
+		if (end < walk->folio_end)
+			walk->folio_end = end;
+	} else if (!gms_folio_at(walk->memory->space, walk->at, &folio)) {
+		walk->mixed = folio.flags & GMS_FOLIO_MIXED;
 		walk->folio_end = folio.first + (UINT64_C(1) << folio.order);
+	}
 }
 
 /* What the text says of the order: that of a run that begins in the block. */
@@ -124,8 +161,8 @@ bool picture_walk_next(struct picture_walk *walk, struct picture_piece *piece)
 	while (region->first + region->npages <= walk->at)
 		region = &walk->memory->region[++walk->region];
 	if (walk->at >= walk->folio_end || !walk->memory->space) {
-		if (!region->base_order || (walk->memory->uncut && !walk->exact)) {
-			walk->order = region->base_order;
+		if (!region->base_order) {
+			walk->order = 0;
 			walk->mixed = false;
 			walk->folio_end = region->first + region->npages;
 		} else if (walk->memory->space) {

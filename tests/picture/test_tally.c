@@ -84,7 +84,7 @@ START_TEST(cells_and_counts_are_those_of_the_pages)
 		if (round)	/* at first nothing is cut */
 			oracle_change(space, &rand, 5 + (unsigned int)fx_rand_below(&rand, 200));
 		oracle_load(&memory, space, false);
-		ck_assert(round || memory.uncut);
+		ck_assert(round || memory.nfolios == memory.nregions);
 		draw_box(&box, &rand);
 		lay_out(&layout, NULL, &memory, zoom_somewhere(&rand), &box,
 			fx_rand_odds(&rand, 1, 2));
@@ -183,7 +183,8 @@ START_TEST(one_shared_page_of_a_tib_is_seen)
 	fx_region(space, FX_RANGE(0, 1024 * FX_1G), GMS_ORDER_1G, GMS_STATE_POPULATED, NULL);
 	ck_assert_int_eq(gms_share(space, FX_RANGE(page, 1), NULL), 0);
 	oracle_load(&memory, space, false);
-	ck_assert(!memory.uncut);
+	/* Whole GiB, blocks of 2 MiB, one in pages, and the same again. */
+	ck_assert_uint_eq(memory.nfolios, 5);
 	/* A quarter of the usual size, so that a cell is more than a block. */
 	picture_page_box(&box, 256);
 	lay_out(&layout, NULL, &memory, FX_ALL, &box, _i);
@@ -210,6 +211,73 @@ START_TEST(one_shared_page_of_a_tib_is_seen)
 	free(inks);
 	picture_layout_free(&layout);
 	picture_unload(&memory);
+	gms_space_free(space);
+}
+END_TEST
+
+/* _i: the split policy */
+START_TEST(folios_are_listed)
+{
+	struct fx_rand rand;
+
+	fx_rand_init(&rand, fx_seed(), (uint64_t)_i);
+	for (unsigned int round = 0; round < 8; round++) {
+		struct gms_space *space = oracle_space(&rand, (uint32_t)_i);
+		struct picture_memory memory;
+		struct gms_folio_iter it;
+		struct gms_folio folio;
+		bool good = true;
+		size_t at = 0;
+
+		oracle_change(space, &rand, (unsigned int)fx_rand_below(&rand, 300));
+		oracle_load(&memory, space, false);
+		ck_assert_int_eq(gms_folio_iter_init(&it, space, FX_ALL), 0);
+		while (good && gms_folio_iter_next(&it, &folio)) {
+			while (at < memory.nfolios && memory.folios[at].end <= folio.first)
+				at++;
+			good = at < memory.nfolios && memory.folios[at].order == folio.order &&
+			       memory.folios[at].end >= folio.first + (UINT64_C(1) << folio.order);
+		}
+		ck_assert(good);
+		ck_assert_uint_eq(at + 1, memory.nfolios);
+		picture_unload(&memory);
+		gms_space_free(space);
+	}
+}
+END_TEST
+
+/* More blocks than anybody waits for, if each were asked: all views, and what changed. */
+START_TEST(most_memory_there_is)
+{
+	static const gms_gfn pages[] = { 5, GMS_GFN_LIMIT / 3, GMS_GFN_LIMIT - 1 };
+	struct gms_space *space = fx_plain_space(NULL);
+	struct picture_memory before, now;
+	struct picture_layout layout;
+	struct picture_counts counts;
+	struct picture_box box;
+	uint8_t *inks;
+
+	fx_region(space, FX_RANGE(0, GMS_GFN_LIMIT), GMS_ORDER_2M, 0, NULL);
+	oracle_load(&before, space, false);
+	for (size_t i = 0; i < 3; i++)
+		ck_assert_int_eq(gms_share(space, FX_RANGE(pages[i], 1), NULL), 0);
+	oracle_load(&now, space, false);
+	picture_page_box(&box, 256);
+	for (size_t i = 0; i <= sizeof(views) / sizeof(views[0]); i++) {
+		const bool two = i == sizeof(views) / sizeof(views[0]);
+
+		lay_out(&layout, two ? &before : NULL, &now, FX_ALL, &box, false);
+		ck_assert_int_eq(picture_tally(&layout, two ? &picture_diff : views[i],
+					       two ? &before : NULL, &now, &counts, &inks), 0);
+		ck_assert_uint_eq(counts.total, GMS_GFN_LIMIT);
+		ck_assert_uint_eq(counts.cut_2m, 3);
+		ck_assert_uint_eq(counts.newly_cut, two ? 3 : 0);
+		ck_assert_uint_eq(counts.shared_pages, 3);
+		free(inks);
+		picture_layout_free(&layout);
+	}
+	picture_unload(&before);
+	picture_unload(&now);
 	gms_space_free(space);
 }
 END_TEST
@@ -312,7 +380,9 @@ int main(void)
 	tcase_add_loop_test(oracle, differences_are_those_of_the_pages, GMS_SPLIT_LEVELS,
 			    GMS_SPLIT_NONE + 1);
 	tcase_add_test(oracle, no_difference_is_none);
+	tcase_add_loop_test(oracle, folios_are_listed, GMS_SPLIT_LEVELS, GMS_SPLIT_NONE + 1);
 	tcase_add_loop_test(seen, one_shared_page_of_a_tib_is_seen, 0, 2);
+	tcase_add_test(seen, most_memory_there_is);
 	tcase_add_test(seen, loud_page_of_a_million_is_seen);
 	tcase_add_test(seen, colours_are_all_different);
 	tcase_add_loop_test(seen, plots_do_not_overlap, 0, 2);
