@@ -229,7 +229,7 @@ static void print_trace(const struct report_run *run, struct out *out)
 
 static void print_verdict(const struct report_run *run, struct out *out)
 {
-	const struct report *cheapest = NULL, *least = NULL;
+	const struct report *cheapest = NULL, *next = NULL, *least = NULL;
 	char text[TEXT_BYTES];
 
 	if (!run->maps && !run->coherent) {
@@ -241,15 +241,26 @@ static void print_verdict(const struct report_run *run, struct out *out)
 		const struct report *report = &run->report[i];
 
 		if (report->cost_known &&
-		    (!cheapest || report->cost.total_ns < cheapest->cost.total_ns))
+		    (!cheapest || report->cost.total_ns < cheapest->cost.total_ns)) {
+			next = cheapest;
 			cheapest = report;
+		} else if (report->cost_known &&
+			   (!next || report->cost.total_ns < next->cost.total_ns)) {
+			next = report;
+		}
 		if (!least || report->page_seconds_exposed < least->page_seconds_exposed)
 			least = report;
 	}
 	out_print(out, "\n");
 	if (cheapest)
-		out_print(out, "cheapest: %s, %s; ", cheapest->setup.name,
+		out_print(out, "cheapest: %s, %s", cheapest->setup.name,
 			  text_ns(text, (double)cheapest->cost.total_ns));
+	/* How near it is says how much to rely on the first. */
+	if (next)
+		out_print(out, "; next: %s, %s", next->setup.name,
+			  text_ns(text, (double)next->cost.total_ns));
+	if (cheapest)
+		out_print(out, "\n");
 	out_print(out, "shows least: %s, %s page-seconds\n", least->setup.name,
 		  text_real(text, least->page_seconds_exposed));
 }

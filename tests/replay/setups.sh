@@ -55,7 +55,16 @@ END
 for name in bounce pool eager batch=8 lazy keep pread; do
 	grep -q "^ *.*$name" "$work/out" || fail "the table lacks $name"
 done
-grep -q '^cheapest: .*; shows least: ' "$work/out" || fail "the table lacks its last line"
+verdict=$(python3 - "$work/json" <<'END'
+import json, sys
+replays = json.load(open(sys.argv[1]))["replays"]
+cost = sorted((r["cost"]["total_ns"], i, r["name"]) for i, r in enumerate(replays))
+least = min((r["page_seconds_exposed"], i, r["name"]) for i, r in enumerate(replays))
+print(f"^cheapest: {cost[0][2]}, [^;]*; next: {cost[1][2]}, [^;]*$")
+print(f"^shows least: {least[2]}, ")
+END
+)
+[ "$(grep -c "$verdict" "$work/out")" -eq 2 ] || fail "the last lines are not: $verdict"
 
 for jobs in 1 2 7; do
 	replay --strategy all --jobs "$jobs" "$work/part"
