@@ -62,7 +62,6 @@ static int look(struct mv_device *device)
 
 static int return_loan(struct mv_device *device, struct gms_range range)
 {
-	struct gms_lend_result did;
 	struct gms_loan_info loan;
 	size_t found = 0;
 	int rc = gms_loans_in(device->memory->space, range, &loan, 1, &found);
@@ -72,24 +71,32 @@ static int return_loan(struct mv_device *device, struct gms_range range)
 	if (found != 1 || loan.gpa != range.first * MV_PAGE_BYTES ||
 	    loan.bytes != range.npages * MV_PAGE_BYTES)
 		return -EINVAL;
-	GMS_INIT(&did);
-	rc = gms_return(device->memory->space, loan.id, &did);
-	if (!rc) {
-		device->nloans--;
-		device->idle_pages += did.idle_pages;
-	}
-	return rc;
+	return gms_return(device->memory->space, loan.id, NULL);
 }
 
-static int take_idle(struct mv_device *device)
+/* Take back what is idle, if that is so many pages. */
+static int take_idle(struct mv_device *device, uint64_t npages)
 {
-	struct gms_lend_result did;
+	struct gms_lend_gauges gauges;
 	int rc;
 
-	GMS_INIT(&did);
-	rc = gms_reclaim(device->memory->space, device->idle_pages, UINT64_MAX, &did);
-	if (!rc)
-		device->idle_pages = did.idle_pages;
+	GMS_INIT(&gauges);
+	rc = gms_lend_read(device->memory->space, &gauges);
+	if (rc || gauges.idle_pages < npages)
+		return rc;
+	return gms_reclaim(device->memory->space, gauges.idle_pages, UINT64_MAX, NULL);
+}
+
+/* Few enough loans for one more? A guest may return none. */
+static int may_lend(struct mv_device *device)
+{
+	struct gms_lend_gauges gauges;
+	int rc;
+
+	GMS_INIT(&gauges);
+	rc = gms_lend_read(device->memory->space, &gauges);
+	if (!rc && gauges.loans >= MV_LOANS_MAX)
+		rc = -ENOSPC;
 	return rc;
 }
 
@@ -100,24 +107,18 @@ static int lend(struct mv_device *device, const struct gms_change *change, uint3
 
 	for (uint32_t i = 0; !rc && i < n; i++) {
 		const struct gms_range range = change[i].range;
-		struct gms_lend_result did;
 		gms_loan_id id;
 
 		if (change[i].clear) {
 			rc = return_loan(device, range);
-			if (!rc && device->idle_pages >= device->strategy->batch * range.npages)
-				rc = take_idle(device);
+			if (!rc)
+				rc = take_idle(device, device->strategy->batch * range.npages);
 			continue;
 		}
-		if (device->nloans == MV_LOANS_MAX)	/* a guest that returns none */
-			return -ENOSPC;
-		GMS_INIT(&did);
-		rc = gms_lend(device->memory->space, range.first * MV_PAGE_BYTES,
-			      range.npages * MV_PAGE_BYTES, GMS_LEND_BOTH, 0, &id, &did);
-		if (!rc) {
-			device->nloans++;
-			device->idle_pages -= did.hit_pages;
-		}
+		rc = may_lend(device);
+		if (!rc)
+			rc = gms_lend(device->memory->space, range.first * MV_PAGE_BYTES,
+				      range.npages * MV_PAGE_BYTES, GMS_LEND_BOTH, 0, &id, NULL);
 	}
 	return rc;
 }

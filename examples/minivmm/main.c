@@ -239,7 +239,6 @@ static int measure(struct machine *m, struct mv_run *run, uint64_t seed)
 	control->touch = run->skipped_ios != 0;
 	m->device.strategy = run->strategy;
 	m->device.shared_max = 0;
-	m->device.nloans = m->device.idle_pages = 0;
 	memset(&m->device.pool, 0, sizeof(m->device.pool));
 
 	m->left_ios = run->skipped_ios;

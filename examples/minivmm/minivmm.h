@@ -167,7 +167,6 @@ struct mv_device {
 	struct gms_range pool;		/* what a blind device may touch */
 	uint64_t firmware_pages;	/* shared all the time: not the guest's doing */
 	uint64_t shared_max;		/* most pages of RAM shared after a conversion */
-	uint64_t nloans, idle_pages;	/* of a lazy device */
 	struct mv_snapshot *watch;	/* NULL, or keeps the moment most is shared */
 	bool	 rogue;			/* touch a private page at the next kick */
 	bool	 rogue_failed;
