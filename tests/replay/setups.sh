@@ -6,7 +6,7 @@
 . "${0%/*}/lib.sh"
 need python3 python3
 unpack A-virtio-blk
-head -n 30000 "$trace" >"$work/part"
+head -n 10000 "$trace" >"$work/part"
 
 # keep FILE: the JSON without what differs from run to run.
 keep()
