@@ -38,6 +38,8 @@ void gms__ledger_charge(struct gms__ledger *ledger, struct gms__ledger_shard *sh
 	const uint64_t *n = charge->count;
 
 	for (uint32_t kind = 0; kind < GMS_ACCT_KINDS; kind++) {
+		if (!n[kind])	/* most of them */
+			continue;
 		if (shard && gms__slot_of(kind) >= 0)
 			gms__shard_count(shard, kind, n[kind]);
 		else
