@@ -147,7 +147,7 @@ unsigned fx_slowdown(void)
 #if defined(__SANITIZE_THREAD__)
 	return 40;
 #else
-	return SANITIZED ? 6 : 1;
+	return SANITIZED ? 4 : 1;
 #endif
 }
 
