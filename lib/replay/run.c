@@ -16,6 +16,7 @@
 
 #include "replay/ring.h"
 #include "replay/save.h"
+#include "tool/clock.h"
 #include "tool/term.h"
 
 /* Events between two looks at the bar. */
@@ -36,7 +37,7 @@ struct reader {
 	uint64_t map_ns;		/* of the latest map, and whose it was */
 	uint32_t map_device;
 	bool	 mapped;
-	uint64_t clock_ns;		/* by the host's clock, when the trace began */
+	uint64_t host_ns;		/* by the host's clock, when the trace began */
 	char	*why;
 	size_t	 why_bytes;
 };
@@ -132,14 +133,6 @@ static bool is_beyond(const struct reader *reader, uint64_t time_ns)
 
 /* --- the clock ---------------------------------------------------------------------- */
 
-static uint64_t host_clock_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 static void give(struct reader *reader)
 {
 	if (reader->block && reader->block->n) {
@@ -155,10 +148,10 @@ static void wait_for(struct reader *reader, uint64_t time_ns)
 	struct timespec ts;
 	uint64_t then_ns;
 
-	if (!reader->clock_ns)
-		reader->clock_ns = host_clock_ns();
-	then_ns = reader->clock_ns + (since_ns < 1e18 ? (uint64_t)since_ns : UINT64_C(1) << 60);
-	if (then_ns < host_clock_ns() + SLEEP_LEAST_NS)
+	if (!reader->host_ns)
+		reader->host_ns = clock_ns();
+	then_ns = reader->host_ns + (since_ns < 1e18 ? (uint64_t)since_ns : UINT64_C(1) << 60);
+	if (then_ns < clock_ns() + SLEEP_LEAST_NS)
 		return;
 	give(reader);
 	ts.tv_sec = (time_t)(then_ns / 1000000000);
@@ -445,7 +438,7 @@ static void drop_lanes(struct ring_lane *lane, uint32_t n)
 int run_trace(const struct run_opts *opts, struct report_run *run, char *why, size_t why_bytes)
 {
 	struct reader reader = { .opts = opts, .run = run, .why = why, .why_bytes = why_bytes };
-	const uint64_t start_ns = host_clock_ns();
+	const uint64_t start_ns = clock_ns();
 	struct ring_lane *lane = NULL;
 	struct sigaction before;
 	int err;
@@ -471,7 +464,7 @@ int run_trace(const struct run_opts *opts, struct report_run *run, char *why, si
 	run->seen = *trace_seen(reader.trace);
 	run->events = run->maps + run->unmaps + run->coherent + run->frees;
 	run->outstanding_max = reader.match.n_max;
-	run->elapsed_seconds = (double)(host_clock_ns() - start_ns) / 1e9;
+	run->elapsed_seconds = (double)(clock_ns() - start_ns) / 1e9;
 	trace_close(reader.trace);
 	match_drop(&reader.match);
 	return err;

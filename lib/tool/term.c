@@ -10,8 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
-#include <time.h>
 #include <unistd.h>
+
+#include "tool/clock.h"
 
 #define REDRAW_NS	UINT64_C(100000000)
 #define BAR_COLUMNS	30u
@@ -44,19 +45,11 @@ bool term_is_utf8(void)
 	return !strcmp(nl_langinfo(CODESET), "UTF-8");
 }
 
-static uint64_t now_ns(void)
-{
-	struct timespec ts;
-
-	clock_gettime(CLOCK_MONOTONIC, &ts);
-	return (uint64_t)ts.tv_sec * 1000000000 + (uint64_t)ts.tv_nsec;
-}
-
 void term_progress_begin(struct term_progress *bar, const char *what, bool wanted)
 {
 	*bar = (struct term_progress){
 		.what = what,
-		.start_ns = now_ns(),
+		.start_ns = clock_ns(),
 		.shown = wanted && isatty(STDERR_FILENO),
 	};
 }
@@ -68,7 +61,7 @@ void term_progress(struct term_progress *bar, uint64_t done, uint64_t total, con
 
 	if (!bar->shown)
 		return;
-	now = now_ns();
+	now = clock_ns();
 	/* What takes no time needs no bar. */
 	if (now - (bar->drawn_ns ? bar->drawn_ns : bar->start_ns) < REDRAW_NS)
 		return;
