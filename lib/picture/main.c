@@ -146,7 +146,7 @@ static int write_picture(const struct picture_page *page, const char *path,
 {
 	struct out out;
 	char why[WHY_BYTES];
-	int err, closed;
+	int err;
 
 	if (!strcmp(path, "-") && isatty(STDOUT_FILENO)) {
 		snprintf(why, sizeof(why), "is for a file or a pipe, not for a terminal");
@@ -155,12 +155,9 @@ static int write_picture(const struct picture_page *page, const char *path,
 	err = out_open(&out, path);
 	if (err)
 		return failed(path, err, NULL);
-	err = write(page, &out);
-	closed = out_close(&out, !err);
+	err = out_close(&out, write(page, &out));
 	if (err == -EOPNOTSUPP)
 		return failed(form, err, "this program was built without libpng; --svg works");
-	if (!err)
-		err = closed;
 	return err ? failed(path, err, NULL) : 0;
 }
 
@@ -208,10 +205,8 @@ static int draw_screen(const struct work *work, const struct picture_words *word
 	picture_legend(&legend, words, work->view, &work->layout, &work->counts, work->inks);
 	err = out_open(&out, "-");
 	if (!err)
-		err = picture_screen(&work->screen, &work->layout, work->view, &legend, work->inks,
-				     &out);
-	if (!err)
-		err = out_close(&out, 1);
+		err = out_close(&out, picture_screen(&work->screen, &work->layout, work->view,
+						     &legend, work->inks, &out));
 	return err ? failed("standard output", err, NULL) : 0;
 }
 

@@ -30,11 +30,8 @@ static int put(const struct report_run *run, const char *path,
 	struct out out;
 	int err = out_open(&out, path);
 
-	if (!err) {
-		err = write(run, &out);
-		if (out_close(&out, !err) && !err)
-			err = out.err;
-	}
+	if (!err)
+		err = out_close(&out, write(run, &out));
 	if (err)
 		fprintf(stderr, "gmemstate-replay: %s: %s\n",
 			strcmp(path, "-") ? path : "<stdout>", strerror(-err));

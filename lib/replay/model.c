@@ -18,6 +18,12 @@
 #include "tool/out.h"
 #include "tool/term.h"
 
+static int example(struct report_run *run)
+{
+	run->model_name = "an example's numbers, not this host's";
+	return gms_cost_example(&run->model);
+}
+
 #ifdef HAVE_GMEMSTATE_LINUX
 
 static int progress(void *ctx, uint32_t part, uint32_t nparts)
@@ -53,8 +59,7 @@ static int measure(struct report_run *run, bool quiet, char *why, size_t why_byt
 	(void)why;
 	(void)why_bytes;
 	/* Somebody else's numbers are better than none, as long as that is said. */
-	run->model_name = "an example's numbers, not this host's";
-	return gms_cost_example(&run->model);
+	return example(run);
 }
 
 #endif
@@ -95,10 +100,7 @@ int model_get(struct report_run *run, const char *source, bool quiet, char *why,
 		return 0;
 	if (!strcmp(source, "host"))
 		return measure(run, quiet, why, why_bytes);
-	if (strcmp(source, "example"))
-		return load(run, source, why, why_bytes);
-	run->model_name = "an example's numbers, not this host's";
-	return gms_cost_example(&run->model);
+	return strcmp(source, "example") ? load(run, source, why, why_bytes) : example(run);
 }
 
 int model_save(const struct report_run *run, const char *path, char *why, size_t why_bytes)
@@ -106,11 +108,8 @@ int model_save(const struct report_run *run, const char *path, char *why, size_t
 	struct out out;
 	int err = out_open(&out, path);
 
-	if (!err) {
-		err = gms_cost_save(&run->model, out_text, &out);
-		if (out_close(&out, !err) && !err)
-			err = out.err;
-	}
+	if (!err)
+		err = out_close(&out, gms_cost_save(&run->model, out_text, &out));
 	if (err)
 		snprintf(why, why_bytes, "%s: %s", path, strerror(-err));
 	return err;

@@ -58,7 +58,7 @@ int plots_open(struct plots *plots, const char *name)
 
 int plots_close(struct plots *plots)
 {
-	const int err = out_close(&plots->out, 1);
+	const int err = out_close(&plots->out, 0);
 
 	return err ? complain(plots, plots->path, err) : 0;
 }

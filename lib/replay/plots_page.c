@@ -221,9 +221,5 @@ int plots_page(struct plots *plots)
 		out_print(&plots->out, "\n");
 		err = picture(plots, sections[i].title, i);
 	}
-	if (err) {
-		out_close(&plots->out, 0);
-		return err;
-	}
-	return plots_close(plots);
+	return err ? out_close(&plots->out, err) : plots_close(plots);
 }

@@ -49,10 +49,7 @@ int save_guest(const char *dir, const struct replay *replay, char *why, size_t w
 	if ((size_t)snprintf(path, sizeof(path), "%s/%s.snap", dir, name) >= sizeof(path))
 		return complain(dir, -ENAMETOOLONG, why, why_bytes);
 	err = out_open(&out, path);
-	if (!err) {
-		err = gms_save(replay->world.space, out_text, &out);
-		if (out_close(&out, !err) && !err)
-			err = out.err;
-	}
+	if (!err)
+		err = out_close(&out, gms_save(replay->world.space, out_text, &out));
 	return err ? complain(path, err, why, why_bytes) : 0;
 }

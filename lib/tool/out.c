@@ -90,18 +90,18 @@ int out_text(void *ctx, const char *text, size_t bytes)
 	return out->err;
 }
 
-int out_close(struct out *out, int keep)
+int out_close(struct out *out, int err)
 {
 	errno = 0;
 	if (out->file == stdout ? fflush(stdout) : fclose(out->file))
 		remember(out);
 	if (out->temporary) {
-		if (keep && !out->err && rename(out->temporary, out->path))
+		if (!err && !out->err && rename(out->temporary, out->path))
 			remember(out);
-		if (!keep || out->err)
+		if (err || out->err)
 			unlink(out->temporary);
 		free(out->temporary);
 	}
 	*out = (struct out){ .err = out->err };
-	return out->err;
+	return err ? err : out->err;
 }

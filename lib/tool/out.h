@@ -27,7 +27,10 @@ void out_print(struct out *out, const char *format, ...)
 void out_write(struct out *out, const void *bytes, size_t nbytes);
 /* A gms_write_fn whose ctx is a struct out. */
 int  out_text(void *ctx, const char *text, size_t bytes);
-/* keep: put it in its place; else nothing is left of it. 0 or the first error. */
-int  out_close(struct out *out, int keep);
+/*
+ * err is what making the contents came to: 0 puts the file in its place, and with any
+ * other nothing is left of it. That, or the first write that failed, is returned.
+ */
+int  out_close(struct out *out, int err);
 
 #endif

@@ -142,7 +142,7 @@ START_TEST(pixels_are_those_of_the_pages)
 	close(mkstemp(path));
 	ck_assert_int_eq(out_open(&out, path), 0);
 	ck_assert_int_eq(picture_png(&page, &out), 0);
-	ck_assert_int_eq(out_close(&out, 1), 0);
+	ck_assert_int_eq(out_close(&out, 0), 0);
 	decode(&image, path);
 	ck_assert_uint_eq(image.png.width, page.width);
 	ck_assert_uint_eq(image.png.height, page.height);

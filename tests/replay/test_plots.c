@@ -218,7 +218,7 @@ START_TEST(metrics_are_the_numbers)
 	ck_assert_int_eq(out_open(&out, path), 0);
 	run->report[0].cost_known = false;
 	ck_assert_int_eq(report_openmetrics(run, &out), 0);
-	ck_assert_int_eq(out_close(&out, 1), 0);
+	ck_assert_int_eq(out_close(&out, 0), 0);
 	ck_assert(has("metrics", "gmemstate_replay_trace_info{trace=\"a \\\"trace\\\" <of> \\\\ "
 		      "mine?`'\",model=\"example\"} 1\n"));
 	ck_assert(has("metrics", "gmemstate_replay_events_total{op=\"unmap\"} 990\n"));
