@@ -74,14 +74,18 @@ static int return_loan(struct mv_device *device, struct gms_range range)
 	return gms_return(device->memory->space, loan.id, NULL);
 }
 
+static int read_gauges(const struct mv_device *device, struct gms_lend_gauges *gauges)
+{
+	GMS_INIT(gauges);
+	return gms_lend_read(device->memory->space, gauges);
+}
+
 /* Take back what is idle, if that is so many pages. */
 static int take_idle(struct mv_device *device, uint64_t npages)
 {
 	struct gms_lend_gauges gauges;
-	int rc;
+	const int rc = read_gauges(device, &gauges);
 
-	GMS_INIT(&gauges);
-	rc = gms_lend_read(device->memory->space, &gauges);
 	if (rc || gauges.idle_pages < npages)
 		return rc;
 	return gms_reclaim(device->memory->space, gauges.idle_pages, UINT64_MAX, NULL);
@@ -91,13 +95,9 @@ static int take_idle(struct mv_device *device, uint64_t npages)
 static int may_lend(struct mv_device *device)
 {
 	struct gms_lend_gauges gauges;
-	int rc;
+	const int rc = read_gauges(device, &gauges);
 
-	GMS_INIT(&gauges);
-	rc = gms_lend_read(device->memory->space, &gauges);
-	if (!rc && gauges.loans >= MV_LOANS_MAX)
-		rc = -ENOSPC;
-	return rc;
+	return !rc && gauges.loans >= MV_LOANS_MAX ? -ENOSPC : rc;
 }
 
 /* The guest converts; a lazy VMM lends, and waits until many are idle. */
